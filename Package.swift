@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+// The whole truth about who may import whom: see docs/ARCHITECTURE.md for the picture.
+
+import PackageDescription
+
+let common: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+/// Values only: every unsafe construct must be spelled `unsafe`, and these targets never spell it.
+let pure = common + [.strictMemorySafety()]
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+  name: "banger-fs",
+  products: [.executable(name: "banger-fs", targets: ["BangerFS"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    // C libraries: header-only system modules, one importer each.
+    .systemLibrary(name: "CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    // Values only.
+    .target(name: "Offsets", swiftSettings: pure),
+    .target(name: "OCISpec", swiftSettings: pure),
+    .target(name: "TarFormat", dependencies: ["Offsets"], swiftSettings: pure),
+    .target(name: "FileTree", dependencies: ["Offsets", "FlatArrays"], swiftSettings: pure),
+
+    // Memory, C libraries and files.
+    .target(name: "FlatArrays", swiftSettings: common),
+    .target(
+      name: "SeekableCompression", dependencies: ["Offsets", "CZlib", "CZstd"],
+      swiftSettings: common),
+    .target(name: "FuseServer", dependencies: ["CFuse3"], swiftSettings: common),
+    .target(
+      name: "ImageStore", dependencies: ["OCISpec", system, crypto], swiftSettings: common),
+    .target(
+      name: "Layers",
+      dependencies: [
+        "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
+        "ImageStore", system, crypto,
+      ], swiftSettings: common),
+    .target(
+      name: "TreeMount",
+      dependencies: ["Offsets", "FlatArrays", "FileTree", "Layers", "FuseServer"],
+      swiftSettings: common),
+    .target(
+      name: "Ext4Image", dependencies: ["FlatArrays", "FileTree", system, subprocess],
+      swiftSettings: common),
+    .executableTarget(
+      name: "BangerFS",
+      dependencies: [
+        "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
+        "ImageStore", "Layers", "TreeMount", "Ext4Image", argumentParser, logging, system,
+        subprocess,
+      ], swiftSettings: common),
+  ],
+  swiftLanguageModes: [.v6]
+)
