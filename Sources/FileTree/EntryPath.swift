@@ -1,0 +1,95 @@
+// Paths inside a layer: from the bytes an archive holds to components that can be looked up. Textual
+// only; symbolic links are the merge's business. Source: image-spec layer.md, "File Attributes".
+
+/// What is wrong with a path of an archive.
+package enum PathProblem: Hashable, Sendable {
+  /// `..` leads above the root.
+  case leavesRoot
+  /// A component over 255 bytes: neither FUSE nor ext4 can hold it.
+  case componentTooLong
+  /// More than 64 KiB in all.
+  case tooLong
+  /// A NUL byte inside.
+  case containsNUL
+}
+
+/// A normal form for paths: components joined by `/`, none of them empty, `.` or `..`, no slash at
+/// either end.
+///
+/// The root is the empty path.
+package enum EntryPath {
+  /// NAME_MAX of Linux file systems.
+  package static let componentLimit = 255
+  /// Far beyond PATH_MAX, which bounds one system call and not a tree; bounds memory per entry.
+  package static let pathLimit = 64 << 10
+
+  /// What to do with a `..` that would leave the root.
+  package enum AboveRoot: Sendable {
+    case refuse
+    /// Stay at the root, as chroot(2) does: for the targets of links.
+    case clamp
+  }
+
+  /// The normal form of `raw`.
+  ///
+  /// A leading slash, `.` and empty components fall away; `..` takes back the component before it,
+  /// textually.
+  package static func normalize(
+    _ raw: some Collection<UInt8>,
+    aboveRoot: AboveRoot = .refuse
+  ) throws(EntryPathError) -> [UInt8] {
+    if raw.count > pathLimit { throw EntryPathError(problem: .tooLong) }
+    var path: [UInt8] = []
+    path.reserveCapacity(raw.count)
+    var start = raw.startIndex
+    while start != raw.endIndex {
+      let end = raw[start...].firstIndex(of: UInt8(ascii: "/")) ?? raw.endIndex
+      try append(raw[start..<end], to: &path, aboveRoot: aboveRoot)
+      start = end == raw.endIndex ? end : raw.index(after: end)
+    }
+    return path
+  }
+
+  private static func append(
+    _ component: some Collection<UInt8>,
+    to path: inout [UInt8],
+    aboveRoot: AboveRoot
+  ) throws(EntryPathError) {
+    if component.isEmpty || component.elementsEqual(".".utf8) { return }
+    if component.elementsEqual("..".utf8) {
+      if path.isEmpty, aboveRoot == .refuse { throw EntryPathError(problem: .leavesRoot) }
+      path.removeLast(path.count - (path.lastIndex(of: UInt8(ascii: "/")) ?? 0))
+      return
+    }
+    if component.count > componentLimit { throw EntryPathError(problem: .componentTooLong) }
+    if component.contains(0) { throw EntryPathError(problem: .containsNUL) }
+    if !path.isEmpty { path.append(UInt8(ascii: "/")) }
+    path += component
+  }
+
+  /// Splits a normal path into the directory's path and the last component.
+  ///
+  /// The root gives two empty halves.
+  package static func split(
+    _ path: [UInt8]
+  ) -> (directory: ArraySlice<UInt8>, name: ArraySlice<UInt8>) {
+    guard let slash = path.lastIndex(of: UInt8(ascii: "/")) else { return ([], path[...]) }
+    return (path[..<slash], path[(slash + 1)...])
+  }
+}
+
+/// A path that cannot be put into normal form.
+package struct EntryPathError: Error, Hashable {
+  package var problem: PathProblem
+}
+
+extension PathProblem: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .leavesRoot: "path leaves the root"
+    case .componentTooLong: "path component over \(EntryPath.componentLimit) bytes"
+    case .tooLong: "path over \(EntryPath.pathLimit) bytes"
+    case .containsNUL: "path contains a NUL byte"
+    }
+  }
+}

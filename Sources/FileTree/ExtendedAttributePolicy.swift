@@ -1,0 +1,70 @@
+// Which extended attributes of a layer become part of the tree. What a mount lists, it must be able
+// to give: mkfs.ext4 -d stops at the first listed attribute that cannot be read, and the kernel
+// refuses to hand out a malformed capability or ACL.
+// Sources: xattr(7); capabilities(7), "File capability versioning"; acl(5).
+
+/// Why an attribute of a layer is left out of the tree.
+package enum ExtendedAttributeRefusal: Hashable, Sendable {
+  /// A label of the machine that built the image, or a mark of an overlay file system.
+  case notPartOfTheImage
+  /// Not in the namespaces `user.`, `trusted.`, `security.`, or a POSIX ACL.
+  case unknownNamespace
+  /// `user.` on something that is neither a regular file nor a directory: Linux has no such thing.
+  case notAllowedOnThisType
+  /// A capability or an ACL that the kernel would not read.
+  case malformed
+  /// A name over 255 bytes, or a value over 64 KiB. Source: xattr(7), XATTR_NAME_MAX, XATTR_SIZE_MAX.
+  case tooLarge
+}
+
+extension ExtendedAttribute {
+  private static let nameLimit = 255
+  /// XATTR_SIZE_MAX: 64 KiB.
+  private static let valueLimit = 64 << 10
+
+  /// `nil` when the tree keeps this attribute on a file of this kind, or why it does not.
+  package func refusal(on kind: EntryKind) -> ExtendedAttributeRefusal? {
+    if name.count > Self.nameLimit || value.count > Self.valueLimit { return .tooLarge }
+    if isAbout("security.selinux") || isIn("user.overlay.") || isIn("trusted.overlay.") {
+      return .notPartOfTheImage
+    }
+    if isIn("user.") {
+      return kind == .regular || kind == .directory ? nil : .notAllowedOnThisType
+    }
+    if isAbout("security.capability") { return isCapability ? nil : .malformed }
+    if isAbout("system.posix_acl_access") || isAbout("system.posix_acl_default") {
+      if kind == .symbolicLink { return .notAllowedOnThisType }
+      return isAccessControlList ? nil : .malformed
+    }
+    return isIn("trusted.") || isIn("security.") ? nil : .unknownNamespace
+  }
+
+  private func isAbout(_ known: String) -> Bool { name.elementsEqual(known.utf8) }
+
+  private func isIn(_ namespace: String) -> Bool {
+    name.starts(with: namespace.utf8) && name.count > namespace.utf8.count
+  }
+
+  /// `vfs_cap_data`: revision 2 in 20 bytes or revision 3 in 24, revision in the top byte of a
+  /// little-endian word.
+  private var isCapability: Bool {
+    guard value.count >= 4 else { return false }
+    return (value[3] == 2 && value.count == 20) || (value[3] == 3 && value.count == 24)
+  }
+
+  /// `posix_acl_xattr_header`, version 2, then entries of 8 bytes (tag, permissions, id).
+  private var isAccessControlList: Bool {
+    guard value.count >= 4, (value.count - 4) % 8 == 0 else { return false }
+    return value[0] == 2 && value[1...3].allSatisfy { $0 == 0 } && hasKnownTags
+  }
+
+  private var hasKnownTags: Bool {
+    // ACL_USER_OBJ, ACL_USER, ACL_GROUP_OBJ, ACL_GROUP, ACL_MASK, ACL_OTHER
+    let tags: Set<Int> = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20]
+    return stride(from: 4, to: value.count, by: 8).allSatisfy { start in
+      let tag = Int(value[start]) | Int(value[start + 1]) << 8
+      let permissions = Int(value[start + 2]) | Int(value[start + 3]) << 8
+      return tags.contains(tag) && permissions <= 7
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// All entries of one layer, in the order of its tar stream, as flat arrays: made in memory by
+// LayerTableBuilder, or mapped from an index file.
+
+package import FlatArrays
+import Offsets
+
+/// The entries of one layer with the pools they point into.
+package struct LayerTable: Sendable {
+  package let entries: FlatArray<LayerEntry>
+  package let segments: FlatArray<DataSegment>
+  /// Names, paths, link targets and extended attributes.
+  package let bytes: FlatArray<UInt8>
+
+  /// Takes arrays from anywhere, a file included, and checks every range in them once.
+  ///
+  /// - Throws: `.malformedTable` naming the first entry that points outside its pool.
+  package init(
+    entries: FlatArray<LayerEntry>,
+    segments: FlatArray<DataSegment>,
+    bytes: FlatArray<UInt8>
+  ) throws(TreeError) {
+    self.entries = entries
+    self.segments = segments
+    self.bytes = bytes
+    for index in entries.indices where !isSound(entries[index]) {
+      throw .malformedTable(entry: index)
+    }
+  }
+
+  private func isSound(_ entry: LayerEntry) -> Bool {
+    guard let kind = entry.kind, fits(entry.directory, in: bytes.count),
+      fits(entry.name, in: bytes.count), fits(entry.extendedAttributes, in: bytes.count)
+    else { return false }
+    return fits(entry.payload, in: kind == .regular ? segments.count : bytes.count)
+  }
+
+  private func fits(_ range: PoolRange, in poolCount: Int) -> Bool {
+    Int(range.start) + Int(range.count) <= poolCount
+  }
+
+  package func slice(_ range: PoolRange) -> ByteSlice {
+    bytes.slice(at: Int(range.start), count: Int(range.count))
+  }
+
+  /// The entry's whole path from the root, without a leading slash.
+  package func path(of entry: LayerEntry) -> [UInt8] {
+    let directory = slice(entry.directory).array
+    guard entry.name.count > 0 else { return directory }
+    return directory.isEmpty
+      ? slice(entry.name).array : directory + [UInt8(ascii: "/")] + slice(entry.name).array
+  }
+
+  package func extendedAttributes(of entry: LayerEntry) -> ExtendedAttributes {
+    ExtendedAttributes(packed: slice(entry.extendedAttributes))
+  }
+}

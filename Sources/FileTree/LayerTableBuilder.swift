@@ -1,0 +1,150 @@
+// Collects the entries of one layer into flat arrays, in the order in which they come.
+
+import FlatArrays
+package import Offsets
+
+/// What an entry is, beside its attributes.
+package enum EntryContent: Hashable, Sendable {
+  case directory
+  /// `segments` is empty unless the file is sparse.
+  case regular(byteCount: UInt64, data: TarOffset, segments: [DataSegment])
+  case symbolicLink(target: [UInt8])
+  /// `target` is a path in normal form.
+  case hardLink(target: [UInt8])
+  case characterDevice(major: UInt32, minor: UInt32)
+  case blockDevice(major: UInt32, minor: UInt32)
+  case fifo
+  case whiteout
+  case opaque
+
+  package var kind: EntryKind {
+    switch self {
+    case .directory: .directory
+    case .regular: .regular
+    case .symbolicLink: .symbolicLink
+    case .hardLink: .hardLink
+    case .characterDevice: .characterDevice
+    case .blockDevice: .blockDevice
+    case .fifo: .fifo
+    case .whiteout: .whiteout
+    case .opaque: .opaque
+    }
+  }
+}
+
+/// Builds a `LayerTable`.
+package struct LayerTableBuilder: Sendable {
+  private var entries: [LayerEntry] = []
+  private var segments: [DataSegment] = []
+  private var bytes: [UInt8] = []
+  /// Directories already in the pool: the members of one share its path.
+  private var directories: [[UInt8]: PoolRange] = [:]
+  private var lastDirectory: (path: [UInt8], range: PoolRange) = ([], .none)
+
+  package init() {}
+
+  package var entryCount: Int { entries.count }
+
+  /// Adds an entry about `path`, which is in normal form (see `EntryPath`).
+  ///
+  /// For a whiteout `path` is the path it hides; for an opaque mark, the directory it is about.
+  ///
+  /// - Throws: `.tableTooLarge`.
+  package mutating func append(
+    _ content: EntryContent,
+    at path: [UInt8],
+    attributes: EntryAttributes,
+    extendedAttributes: [ExtendedAttribute] = [],
+    member: TarOffset
+  ) throws(TreeError) {
+    let (directory, name) =
+      content == .opaque ? (path[...], [][...]) : EntryPath.split(path)
+    var entry = LayerEntry(
+      header: member,
+      data: .zero,
+      size: 0,
+      seconds: attributes.seconds,
+      nanoseconds: attributes.nanoseconds,
+      uid: attributes.uid,
+      gid: attributes.gid,
+      directory: try range(ofDirectory: directory),
+      name: try intern(name),
+      payload: .none,
+      extendedAttributes: try intern(extendedAttributes),
+      mode: attributes.mode,
+      kindCode: content.kind.rawValue,
+      reserved: 0
+    )
+    try setContent(content, of: &entry)
+    if entries.count >= Int(UInt32.max) { throw .tableTooLarge }
+    entries.append(entry)
+  }
+
+  private mutating func setContent(
+    _ content: EntryContent,
+    of entry: inout LayerEntry
+  ) throws(TreeError) {
+    switch content {
+    case .directory, .fifo, .whiteout, .opaque:
+      break
+    case .regular(let byteCount, let data, let runs):
+      entry.size = byteCount
+      entry.data = data
+      if !runs.isEmpty { entry.payload = try intern(runs) }
+    case .symbolicLink(let target), .hardLink(let target):
+      entry.payload = try intern(target[...])
+    case .characterDevice(let major, let minor), .blockDevice(let major, let minor):
+      entry.size = UInt64(major) << 32 | UInt64(minor)
+    }
+  }
+
+  private mutating func range(
+    ofDirectory path: ArraySlice<UInt8>
+  ) throws(TreeError) -> PoolRange {
+    if path.elementsEqual(lastDirectory.path) { return lastDirectory.range }
+    let key = Array(path)
+    let range: PoolRange
+    if let known = directories[key] {
+      range = known
+    } else {
+      range = try intern(path)
+      directories[key] = range
+    }
+    lastDirectory = (key, range)
+    return range
+  }
+
+  private mutating func intern(_ run: ArraySlice<UInt8>) throws(TreeError) -> PoolRange {
+    let start = bytes.count
+    bytes += run
+    return try range(from: start, to: bytes.count)
+  }
+
+  private mutating func intern(_ runs: [DataSegment]) throws(TreeError) -> PoolRange {
+    let start = segments.count
+    segments += runs
+    return try range(from: start, to: segments.count)
+  }
+
+  private mutating func intern(_ attributes: [ExtendedAttribute]) throws(TreeError) -> PoolRange {
+    if attributes.isEmpty { return .none }
+    let start = bytes.count
+    ExtendedAttributes.pack(attributes, into: &bytes)
+    return try range(from: start, to: bytes.count)
+  }
+
+  private func range(from start: Int, to end: Int) throws(TreeError) -> PoolRange {
+    guard let end32 = UInt32(exactly: end) else { throw .tableTooLarge }
+    return start == end
+      ? .none : PoolRange(start: UInt32(start), count: end32 - UInt32(start))
+  }
+
+  /// The table of everything added so far.
+  package func table() throws(TreeError) -> LayerTable {
+    try LayerTable(
+      entries: FlatArray(entries),
+      segments: FlatArray(segments),
+      bytes: FlatArray(bytes)
+    )
+  }
+}

@@ -1,0 +1,69 @@
+// Finding nodes by name and by path, with symbolic links resolved inside the tree and never outside.
+// Source: path_resolution(7).
+
+package import FlatArrays
+
+/// Why a path leads nowhere.
+package enum LookupFailure: Error, Hashable, Sendable {
+  case notFound
+  case notADirectory
+  /// More than 40 symbolic links on the way, the kernel's own limit.
+  case tooManyLinks
+}
+
+extension Tree {
+  /// The child `name` of a directory, or `nil`.
+  ///
+  /// Binary search; allocates nothing.
+  package func child(_ name: ByteSlice, of directory: Node) -> NodeID? {
+    var range = childRange(of: directory)
+    while !range.isEmpty {
+      let middle = range.lowerBound + range.count / 2
+      let candidate = self.name(of: childTable[middle])
+      if candidate == name { return childTable[middle].node }
+      range =
+        candidate < name ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
+    }
+    return nil
+  }
+
+  /// The node at `path`, counted from the root.
+  ///
+  /// Symbolic links on the way are followed inside the tree, `..` stays below the root; the last
+  /// component is followed only when asked for.
+  package func lookUp(
+    _ path: [UInt8],
+    followingLast: Bool = false
+  ) throws(LookupFailure) -> NodeID {
+    var pending = Tree.reversedComponents(of: path[...])
+    var current = NodeID.root
+    var linkCount = 0
+    while let name = pending.popLast() {
+      let directory = self[current]
+      guard directory.kind == .directory else { throw .notADirectory }
+      if name == [UInt8(ascii: "."), UInt8(ascii: ".")] {
+        current = directory.parent
+        continue
+      }
+      guard let found = child(ByteSlice(name), of: directory) else { throw .notFound }
+      guard self[found].kind == .symbolicLink, followingLast || !pending.isEmpty else {
+        current = found
+        continue
+      }
+      linkCount += 1
+      if linkCount > Tree.linkLimit { throw .tooManyLinks }
+      let target = self.target(of: self[found]).array
+      if target.first == UInt8(ascii: "/") { current = .root }
+      pending += Tree.reversedComponents(of: target[...])
+    }
+    return current
+  }
+
+  /// MAXSYMLINKS of Linux.
+  private static let linkLimit = 40
+
+  private static func reversedComponents(of path: ArraySlice<UInt8>) -> [[UInt8]] {
+    path.split(separator: UInt8(ascii: "/")).filter { !$0.elementsEqual(".".utf8) }
+      .map(Array.init).reversed()
+  }
+}
