@@ -1,0 +1,263 @@
+// What extension headers say about the member that follows them: GNU long names ('L', 'K') and pax
+// records ('x'). Of several headers the later one holds. Global records ('g') are checked and not
+// applied: no image builder writes defaults there, and readers disagree on whether they count.
+// Sources: POSIX.1-2017 pax(1), "pax Extended Header"; GNU tar manual, "Extensions to the POSIX
+// format".
+
+import Offsets
+
+/// A name that an extension header may give; the array keeps its capacity.
+struct ExtensionText {
+  var bytes: [UInt8] = []
+  private(set) var isSet = false
+
+  mutating func clear() {
+    bytes.removeAll(keepingCapacity: true)
+    isSet = false
+  }
+
+  /// Takes a copy of `text`; an empty one takes back what was set.
+  mutating func set(_ text: Span<UInt8>) {
+    clear()
+    bytes.append(copying: text)
+    isSet = !text.isEmpty
+  }
+}
+
+struct PendingExtensions {
+  /// The first extension header of the coming member, if it has one.
+  private(set) var start: TarOffset?
+  var path = ExtensionText()
+  var linkTarget = ExtensionText()
+  private(set) var size: UInt64?
+  private(set) var userID: UInt32?
+  private(set) var groupID: UInt32?
+  private(set) var modificationTime: TarTime?
+  var attributes = AttributeCollector()
+  var sparse = PAXSparse()
+  private var byteCount = 0
+
+  /// The largest owner: chown(2) takes 4294967295 for "leave alone", so nothing is owned by it.
+  static let largestOwner = UInt64(UInt32.max) - 1
+
+  /// Forgets everything, capacity aside.
+  mutating func reset() {
+    path.clear()
+    linkTarget.clear()
+    size = nil
+    userID = nil
+    groupID = nil
+    modificationTime = nil
+    attributes.removeAll()
+    sparse.removeAll()
+    byteCount = 0
+    start = nil
+  }
+
+  /// Counts a header of `byteCount` data bytes among those of the coming member.
+  mutating func add(
+    byteCount count: Int,
+    at header: TarOffset,
+    limits: TarLimits
+  ) throws(TarError) {
+    start = start ?? header
+    byteCount += count
+    if byteCount > limits.specialHeadersPerMember {
+      throw .exceedsLimit(
+        .specialHeadersPerMember,
+        limit: UInt64(limits.specialHeadersPerMember),
+        at: header
+      )
+    }
+  }
+
+  /// Takes the data of an `L` header: the path up to the first NUL.
+  mutating func takeLongPath(
+    _ data: Span<UInt8>,
+    at position: TarOffset,
+    warnings: inout WarningTally
+  ) {
+    Self.takeLongText(data, into: &path, at: position, warnings: &warnings)
+  }
+
+  /// Takes the data of a `K` header: the link target up to the first NUL.
+  mutating func takeLongLinkTarget(
+    _ data: Span<UInt8>,
+    at position: TarOffset,
+    warnings: inout WarningTally
+  ) {
+    Self.takeLongText(data, into: &linkTarget, at: position, warnings: &warnings)
+  }
+
+  private static func takeLongText(
+    _ data: Span<UInt8>,
+    into text: inout ExtensionText,
+    at position: TarOffset,
+    warnings: inout WarningTally
+  ) {
+    let end = TarHeader.text(0..<data.count, of: data).upperBound
+    // Nothing to say: what an earlier header said stays.
+    guard end > 0 else { return }
+    if text.isSet { warnings.note(.repeatedRecord, at: position) }
+    text.set(data.extracting(0..<end))
+  }
+
+  /// Takes the data of an `x` header, which begins at `base`.
+  mutating func takeRecords(
+    _ data: Span<UInt8>,
+    base: TarOffset,
+    limits: TarLimits,
+    warnings: inout WarningTally
+  ) throws(TarError) {
+    var index = 0
+    while index < data.count {
+      let record = try PAXRecord(in: data, at: index, base: base)
+      index = record.end
+      guard let key = record.knownKey(in: data) else {
+        try takeVendorRecord(record, of: data, base: base, limits: limits, warnings: &warnings)
+        continue
+      }
+      if key.isName { try record.refuseNUL(in: data, base: base) }
+      if isRepeated(key) { warnings.note(.repeatedRecord, at: base.moved(by: record.start)) }
+      try take(key, record, of: data, base: base, limits: limits, warnings: &warnings)
+    }
+  }
+
+  private mutating func take(
+    _ key: PAXKey,
+    _ record: PAXRecord,
+    of data: Span<UInt8>,
+    base: TarOffset,
+    limits: TarLimits,
+    warnings: inout WarningTally
+  ) throws(TarError) {
+    switch key {
+    case .path: path.set(data.extracting(record.value))
+    case .linkPath: linkTarget.set(data.extracting(record.value))
+    case .size: try takeSize(record, of: data, base: base)
+    case .userID: userID = try Self.owner(.userID, record, of: data, base: base)
+    case .groupID: groupID = try Self.owner(.groupID, record, of: data, base: base)
+    case .modificationTime:
+      modificationTime = try Self.time(.modificationTime, record, of: data, base: base)
+    case .accessTime: _ = try Self.time(.accessTime, record, of: data, base: base)
+    case .changeTime: _ = try Self.time(.changeTime, record, of: data, base: base)
+    case .userName, .groupName: break
+    case .selinuxLabel: warnings.note(.selinuxLabelIgnored, at: base.moved(by: record.start))
+    case .sparseName: sparse.name.set(data.extracting(record.value))
+    case .sparseMajor, .sparseMinor, .sparseSize, .sparseRealSize, .sparseBlockCount,
+      .sparseOffset, .sparseByteCount, .sparseMap:
+      try sparse.take(key, record, in: data, base: base, limits: limits)
+    }
+  }
+
+  private func isRepeated(_ key: PAXKey) -> Bool {
+    switch key {
+    case .path: path.isSet
+    case .linkPath: linkTarget.isSet
+    case .size: size != nil
+    case .userID: userID != nil
+    case .groupID: groupID != nil
+    case .modificationTime: modificationTime != nil
+    default: false
+    }
+  }
+
+  private mutating func takeVendorRecord(
+    _ record: PAXRecord,
+    of data: Span<UInt8>,
+    base: TarOffset,
+    limits: TarLimits,
+    warnings: inout WarningTally
+  ) throws(TarError) {
+    if let name = record.suffix(after: PAXPrefix.schilyAttribute, in: data) {
+      try attributes.addSchily(
+        name: name,
+        value: record.value,
+        of: data,
+        base: base,
+        limits: limits
+      )
+    } else if let name = record.suffix(after: PAXPrefix.libarchiveAttribute, in: data) {
+      try attributes.addLibarchive(
+        name: name,
+        value: record.value,
+        of: data,
+        base: base,
+        limits: limits
+      )
+    } else if record.suffix(after: PAXPrefix.schilyACL, in: data) != nil {
+      warnings.note(.textualACLIgnored, at: base.moved(by: record.start))
+    }
+  }
+
+  /// Takes the size, by which the next header is found: two opinions on it cannot be served.
+  private mutating func takeSize(
+    _ record: PAXRecord,
+    of data: Span<UInt8>,
+    base: TarOffset
+  ) throws(TarError) {
+    let position = base.moved(by: record.value.lowerBound)
+    guard !record.value.isEmpty else {
+      size = nil
+      return
+    }
+    guard let value = TarNumbers.decimal(in: data, at: record.value) else {
+      throw .badNumber(.size, at: position)
+    }
+    if let size, size != value { throw .conflictingSizes(at: position) }
+    size = value
+  }
+
+  /// An owner, or `nil` for an empty value, which leaves the header's own.
+  private static func owner(
+    _ field: TarField,
+    _ record: PAXRecord,
+    of data: Span<UInt8>,
+    base: TarOffset
+  ) throws(TarError) -> UInt32? {
+    guard !record.value.isEmpty else { return nil }
+    let position = base.moved(by: record.value.lowerBound)
+    guard let value = TarNumbers.decimal(in: data, at: record.value) else {
+      throw .badNumber(field, at: position)
+    }
+    guard value <= largestOwner else { throw .outOfRange(field, at: position) }
+    return UInt32(value)
+  }
+
+  /// A time, or `nil` for an empty value, which leaves the header's own.
+  private static func time(
+    _ field: TarField,
+    _ record: PAXRecord,
+    of data: Span<UInt8>,
+    base: TarOffset
+  ) throws(TarError) -> TarTime? {
+    guard !record.value.isEmpty else { return nil }
+    guard let value = TarNumbers.time(in: data, at: record.value) else {
+      throw .badNumber(field, at: base.moved(by: record.value.lowerBound))
+    }
+    return value
+  }
+
+  /// Checks the records of a `g` header and notes if ignoring them could matter.
+  static func checkGlobal(
+    _ data: Span<UInt8>,
+    base: TarOffset,
+    warnings: inout WarningTally
+  ) throws(TarError) {
+    var index = 0
+    var matters = false
+    while index < data.count {
+      let record = try PAXRecord(in: data, at: index, base: base)
+      index = record.end
+      if let key = record.knownKey(in: data) {
+        if key.isName { try record.refuseNUL(in: data, base: base) }
+        matters = matters || key.isApplied
+      } else {
+        matters =
+          matters || record.suffix(after: PAXPrefix.schilyAttribute, in: data) != nil
+          || record.suffix(after: PAXPrefix.libarchiveAttribute, in: data) != nil
+      }
+    }
+    if matters { warnings.note(.globalHeaderIgnored, at: base) }
+  }
+}
