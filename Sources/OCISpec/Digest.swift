@@ -1,0 +1,112 @@
+// Content digests: algorithm plus raw bytes. The only spelling of a digest in the program, so no
+// text from a document can ever become part of a path.
+// Source: OCI image-spec 1.1, descriptor.md "Digests".
+
+/// The digest of some content, by one of the two registered algorithms.
+package struct Digest: Hashable, Sendable {
+  package enum Algorithm: String, Sendable, CaseIterable {
+    case sha256
+    case sha512
+
+    /// Length of a digest in bytes.
+    package var byteCount: Int {
+      switch self {
+      case .sha256: 256 / 8
+      case .sha512: 512 / 8
+      }
+    }
+  }
+
+  package let algorithm: Algorithm
+  /// The raw digest, `algorithm.byteCount` bytes.
+  package let bytes: [UInt8]
+
+  /// Takes what a hash function returned; `bytes` must have the algorithm's length.
+  package init(algorithm: Algorithm, bytes: [UInt8]) {
+    precondition(bytes.count == algorithm.byteCount, "a digest has its algorithm's length")
+    self.algorithm = algorithm
+    self.bytes = bytes
+  }
+
+  /// Reads `algorithm:encoded`, where `encoded` is exactly the digest in lower case hexadecimal.
+  ///
+  /// - Throws: `.badDigest`, or `.unsupportedDigestAlgorithm` for a well-formed digest of another
+  ///   algorithm.
+  package init(_ text: String) throws(SpecError) {
+    let bytes = Array(text.utf8)
+    guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+      Self.isAlgorithm(bytes[..<colon]), Self.isEncoded(bytes[(colon + 1)...])
+    else { throw .badDigest(excerpt(text)) }
+    let name = String(decoding: bytes[..<colon], as: UTF8.self)
+    guard let algorithm = Algorithm(rawValue: name) else {
+      throw .unsupportedDigestAlgorithm(excerpt(name))
+    }
+    guard let raw = Self.decodeHexadecimal(bytes[(colon + 1)...]),
+      raw.count == algorithm.byteCount
+    else { throw .badDigest(excerpt(text)) }
+    self.algorithm = algorithm
+    self.bytes = raw
+  }
+
+  /// The digest in lower case hexadecimal, without the algorithm; safe as a file name.
+  package var hex: String { hexadecimal(bytes) }
+
+  /// `[a-z0-9]+` parts joined by single `+`, `.`, `_` or `-`.
+  private static func isAlgorithm(_ text: ArraySlice<UInt8>) -> Bool {
+    text.split(omittingEmptySubsequences: false) { [0x2B, 0x2E, 0x5F, 0x2D].contains($0) }
+      .allSatisfy { part in
+        !part.isEmpty && part.allSatisfy { isDigit($0) || isLowercase($0) }
+      }
+  }
+
+  /// `[A-Za-z0-9=_-]+`.
+  private static func isEncoded(_ text: ArraySlice<UInt8>) -> Bool {
+    !text.isEmpty
+      && text.allSatisfy {
+        isDigit($0) || isLowercase($0) || isUppercase($0) || [0x3D, 0x5F, 0x2D].contains($0)
+      }
+  }
+
+  private static func decodeHexadecimal(_ text: ArraySlice<UInt8>) -> [UInt8]? {
+    guard text.count.isMultiple(of: 2) else { return nil }
+    var bytes: [UInt8] = []
+    var high: UInt8?
+    for character in text {
+      guard let nibble = lowercaseNibble(character) else { return nil }
+      if let first = high {
+        bytes.append(first << 4 | nibble)
+        high = nil
+      } else {
+        high = nibble
+      }
+    }
+    return bytes
+  }
+}
+
+extension Digest: CustomStringConvertible {
+  package var description: String { "\(algorithm.rawValue):\(hex)" }
+}
+
+/// Bytes as lower case hexadecimal, two digits each.
+func hexadecimal(_ bytes: [UInt8]) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  var text: [UInt8] = []
+  for byte in bytes {
+    text.append(digits[Int(byte >> 4)])
+    text.append(digits[Int(byte & 0xF)])
+  }
+  return String(decoding: text, as: UTF8.self)
+}
+
+func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+func isLowercase(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7A }
+func isUppercase(_ byte: UInt8) -> Bool { byte >= 0x41 && byte <= 0x5A }
+
+private func lowercaseNibble(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case 0x30...0x39: byte - 0x30
+  case 0x61...0x66: byte - 0x61 + 10
+  default: nil
+  }
+}

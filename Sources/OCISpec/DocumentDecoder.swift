@@ -1,0 +1,108 @@
+// From the bytes of a document to the values it holds: size, structure, then Foundation's decoder.
+// The only file that turns a decoding failure into words. Wire types mirror the JSON field for
+// field with everything optional; the document types check them and say which field is at fault.
+
+import FoundationEssentials
+
+enum DocumentDecoder {
+  /// Decodes one document of at most `SpecLimits.documentByteCount` bytes.
+  static func decode<Wire: Decodable>(
+    _ type: Wire.Type,
+    from bytes: [UInt8]
+  ) throws(SpecError) -> Wire {
+    guard UInt64(bytes.count) <= SpecLimits.documentByteCount else {
+      throw .documentTooLarge(
+        byteCount: UInt64(bytes.count),
+        limit: SpecLimits.documentByteCount
+      )
+    }
+    try DocumentScan.check(bytes)
+    do {
+      return try JSONDecoder().decode(type, from: Data(bytes))
+    } catch let error as DecodingError {
+      throw describe(error)
+    } catch {
+      throw .badField("document", reason: excerpt(String(describing: error)))
+    }
+  }
+
+  private static func describe(_ error: DecodingError) -> SpecError {
+    switch error {
+    case .keyNotFound(let key, let context):
+      .missingField(field(context.codingPath + [key]))
+    case .valueNotFound(_, let context), .typeMismatch(_, let context),
+      .dataCorrupted(let context):
+      .badField(field(context.codingPath), reason: excerpt(context.debugDescription))
+    @unknown default:
+      .badField("document", reason: excerpt(String(describing: error)))
+    }
+  }
+
+  /// A coding path as one writes it: `layers[3].digest`.
+  private static func field(_ path: [any CodingKey]) -> String {
+    var text = ""
+    for key in path {
+      if let index = key.intValue {
+        text += "[\(index)]"
+      } else {
+        text += (text.isEmpty ? "" : ".") + excerpt(key.stringValue)
+      }
+    }
+    return text.isEmpty ? "document" : text
+  }
+}
+
+/// An integer, read so that a failure keeps its place.
+///
+/// The decoder alone reports a number that does not fit as malformed JSON at no place at all.
+struct WireInteger: Decodable {
+  let value: Int64
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    do {
+      value = try container.decode(Int64.self)
+    } catch {
+      throw DecodingError.dataCorrupted(
+        .init(codingPath: decoder.codingPath, debugDescription: "not a 64-bit integer")
+      )
+    }
+  }
+}
+
+/// The fields by which any document says what it is.
+struct WireHeader: Decodable {
+  let schemaVersion: Int64?
+  let mediaType: String?
+  let hasLayers: Bool
+  let hasManifests: Bool
+
+  private enum Key: String, CodingKey {
+    case schemaVersion, mediaType, layers, manifests
+  }
+
+  init(from decoder: any Decoder) throws {
+    let fields = try decoder.container(keyedBy: Key.self)
+    schemaVersion = try fields.decodeIfPresent(WireInteger.self, forKey: .schemaVersion)?.value
+    mediaType = try fields.decodeIfPresent(String.self, forKey: .mediaType)
+    hasLayers = fields.contains(.layers)
+    hasManifests = fields.contains(.manifests)
+  }
+
+  /// Checks what manifests and indexes have in common.
+  ///
+  /// A body may leave its media type out, but may not contradict the descriptor that led to it.
+  func check(as expected: MediaType) throws(SpecError) {
+    if expected.kind == .schema1Manifest { throw .schema1Manifest }
+    if let mediaType, MediaType(mediaType).kind == .schema1Manifest { throw .schema1Manifest }
+    guard !hasLayers || !hasManifests else { throw .layersAndManifests }
+    guard let schemaVersion else { throw .missingField("schemaVersion") }
+    guard schemaVersion != 1 else { throw .schema1Manifest }
+    guard schemaVersion == 2 else { throw .unsupportedSchemaVersion(schemaVersion) }
+    guard let mediaType, !mediaType.isEmpty, mediaType != expected.rawValue else { return }
+    throw .mediaTypeMismatch(
+      expected: expected.description,
+      actual: MediaType(mediaType).description
+    )
+  }
+}
