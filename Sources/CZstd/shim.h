@@ -1,0 +1,8 @@
+// libzstd as Swift sees it: the library's own stable headers, nothing else.
+#ifndef CZSTD_SHIM_H
+#define CZSTD_SHIM_H
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#endif

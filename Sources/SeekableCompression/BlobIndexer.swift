@@ -1,0 +1,185 @@
+// The one streaming pass over a blob: compressed bytes in, decoded bytes out, a SeekTable at the end.
+// Checks everything the format offers: completeness, sizes, checksums. Does not hash, write or scan.
+
+import Offsets
+
+/// One pass over a blob's stored bytes, pushed in order.
+///
+/// The table depends on the bytes alone, not on the pieces they arrive in. One thread at a time.
+package struct BlobIndexer: ~Copyable, Sendable {
+  /// Room for decoded bytes: enough that calls are rare, little enough to stay in a core's cache.
+  private static let pieceByteCount = 256 << 10
+  private static let historyByteCount = InflateEngine.windowByteCount
+
+  private let limits: CompressionLimits
+  private var codec: Codec?
+  private var stream: BlobStream
+  private var recorder: PointRecorder
+  private var probe: WindowProbe
+  /// The first bytes, until they tell the codec; then they are decoded before all others.
+  private var head: [UInt8] = []
+  /// Decoded bytes: those of earlier pieces, which are the window, then the current piece.
+  private let decoded: HeapBytes
+  private var filled = 0
+  private var position = TarOffset.zero
+  private var memberStart = TarOffset.zero
+
+  /// Begins a pass that wants a seek point every `spacing` decoded bytes.
+  ///
+  /// A wish: see `SeekTable.longestSpan`. Less than `SeekTable.smallestSpacing` means that.
+  package init(
+    spacing: UInt64 = SeekTable.defaultSpacing, limits: CompressionLimits = CompressionLimits()
+  ) throws(CompressionError) {
+    let stream = try BlobStream()
+    let recorder = try PointRecorder(spacing: spacing)
+    let probe = try WindowProbe()
+    self.limits = limits
+    self.stream = stream
+    self.recorder = recorder
+    self.probe = probe
+    decoded = HeapBytes(byteCount: BlobIndexer.historyByteCount + 2 * BlobIndexer.pieceByteCount)
+  }
+
+  /// Takes compressed bytes from the front of `rest`, and returns the next decoded piece.
+  ///
+  /// Call it again with what is left of `rest` until the piece is empty: then `rest` is used up and the
+  /// next bytes are due. A piece is valid until the next call.
+  ///
+  /// - Throws: what is wrong with the blob; the pass cannot go on after that.
+  package mutating func decode(
+    _ rest: inout UnsafeRawBufferPointer
+  ) throws(CompressionError) -> UnsafeRawBufferPointer {
+    if codec == nil { try sniff(&rest) }
+    guard codec != nil else { return UnsafeRawBufferPointer(decoded.slice(0..<0)) }
+    makeRoom()
+    let start = filled
+    if !head.isEmpty { try decodeHead() }
+    if head.isEmpty { try fill(from: &rest) }
+    if let met = limits.exceeded(decoded: position.bytes, stored: stream.position.bytes) {
+      throw .tooLarge(met.bound, limit: met.limit, at: stream.position)
+    }
+    return UnsafeRawBufferPointer(decoded.slice(start..<filled))
+  }
+
+  /// Ends the pass after the blob's last byte; nothing may be pushed afterwards.
+  ///
+  /// - Throws: `.truncated` when the blob ends inside a member, a frame or a magic number.
+  package mutating func finish() throws(CompressionError) -> SeekTable {
+    guard let codec else {
+      guard head.isEmpty else { throw truncatedMagic }
+      var table = SeekTable(codec: .identity)
+      table.points = [SeekPoint(blobOffset: .zero, tarOffset: .zero)]
+      return table
+    }
+    try stream.checkEnd()
+    // Nothing but skippable frames.
+    recorder.takeFirst(SeekPoint(blobOffset: .zero, tarOffset: .zero))
+    var table = SeekTable(codec: codec)
+    table.points = recorder.points
+    table.windows = recorder.windows
+    table.decodedByteCount = position.bytes
+    table.blobByteCount = stream.position.bytes
+    table.warnings = stream.warnings
+    return table
+  }
+
+  private var truncatedMagic: CompressionError {
+    .truncated(head.first == 0x1f ? .gzip : .zstd, at: BlobOffset(UInt64(head.count)))
+  }
+
+  private mutating func sniff(_ rest: inout UnsafeRawBufferPointer) throws(CompressionError) {
+    while let byte = rest.first {
+      head.append(byte)
+      rest.dropFirstInPlace(1)
+      switch Codec.sniff(head) {
+      case .undecided: continue
+      case .foreign(let format): throw .unsupported(format)
+      case .known(let codec):
+        self.codec = codec
+        stream.begin(codec)
+        if codec == .identity {
+          recorder.takeFirst(SeekPoint(blobOffset: .zero, tarOffset: .zero))
+        }
+        return
+      }
+    }
+  }
+
+  /// Keeps the window and moves it to the front when the room behind it is short.
+  private mutating func makeRoom() {
+    guard decoded.bytes.count - filled < BlobIndexer.pieceByteCount else { return }
+    let kept = min(filled, BlobIndexer.historyByteCount)
+    decoded.bytes.copyMemory(from: UnsafeRawBufferPointer(decoded.slice(filled - kept..<filled)))
+    filled = kept
+  }
+
+  private mutating func decodeHead() throws(CompressionError) {
+    let bytes = head
+    // A closure cannot throw a typed error through the standard library's rethrowing.
+    var failure: CompressionError?
+    bytes.withUnsafeBytes { bytes in
+      var rest = bytes
+      do throws(CompressionError) { try fill(from: &rest) } catch { failure = error }
+      head.removeFirst(head.count - rest.count)
+    }
+    if let failure { throw failure }
+  }
+
+  /// Decodes until the input or the room is used up.
+  private mutating func fill(
+    from input: inout UnsafeRawBufferPointer
+  ) throws(CompressionError) {
+    while filled < decoded.bytes.count {
+      let wish = recorder.distanceToWish(at: position)
+      // Free running ends one byte early, so that a boundary at the wished distance itself is met
+      // with the engine asked for it, however the input is cut.
+      let isNear = wish <= 1
+      let free = decoded.bytes.count - filled
+      let roomCount = isNear ? free : Int(min(UInt64(free), wish - 1))
+      var room = decoded.slice(filled..<filled + roomCount)
+      let before = input
+      let event = try stream.step(&input, into: &room, until: isNear ? .blockBoundary : .bytes)
+      filled += roomCount - room.count
+      position.bytes += UInt64(roomCount - room.count)
+      if probe.isActive {
+        try feedProbe(UnsafeRawBufferPointer(rebasing: before[..<(before.count - input.count)]))
+      }
+      try take(event)
+      if event == .inputUsed, input.isEmpty { return }
+    }
+  }
+
+  private mutating func take(_ event: StreamEvent) throws(CompressionError) {
+    switch event {
+    case .inputUsed, .outputFull: break
+    case .unitEnd: if probe.isActive { try endProbe(isComplete: true) }
+    case .restart(let offset):
+      memberStart = position
+      recorder.takeRestart(SeekPoint(blobOffset: offset, tarOffset: position))
+    case .boundary(let bitCount, let previousByte):
+      guard recorder.distanceToWish(at: position) == 0 else { return }
+      if probe.isActive { try endProbe(isComplete: false) }
+      recorder.takeBoundary(
+        SeekPoint(blobOffset: stream.position, tarOffset: position, bitCount: bitCount))
+      probe.begin(bitCount: bitCount, previousByte: previousByte, window: window)
+    }
+  }
+
+  /// What was last decoded of this member, 32 KiB at most.
+  private var window: UnsafeRawBufferPointer {
+    let inMember = position.distance(from: memberStart) ?? 0
+    let count = Int(min(inMember, UInt64(BlobIndexer.historyByteCount)))
+    return UnsafeRawBufferPointer(decoded.slice(filled - count..<filled))
+  }
+
+  private mutating func feedProbe(
+    _ bytes: UnsafeRawBufferPointer
+  ) throws(CompressionError) {
+    probe.push(bytes)
+    if probe.isFull { try endProbe(isComplete: true) }
+  }
+
+  private mutating func endProbe(isComplete: Bool) throws(CompressionError) {
+    try recorder.storeWindow(probe.end(isComplete: isComplete))
+  }
+}

@@ -1,0 +1,112 @@
+// Where decoding of a blob can begin: the points, their windows, and what the pass that found them
+// learned. Plain values; does not decode.
+
+package import Offsets
+
+/// A place where decoding can begin; a fixed-width record of 40 bytes without padding.
+///
+/// Gzip: a place in a member's deflate data; zstd: a frame's first byte; plain: the blob's. In a gzip
+/// blob `blobOffset` is the first byte that belongs to the point whole, and `bitCount` high bits of
+/// the byte before it come first.
+package struct SeekPoint: BitwiseCopyable, Sendable, Equatable {
+  package var blobOffset: BlobOffset
+  package var tarOffset: TarOffset
+  /// Where the stored window begins in the table's `windows`.
+  package var windowOffset: UInt64
+  /// The stored window's size in bytes; 0 when none is needed.
+  package var windowByteCount: UInt32
+  /// The CRC-32 of the stored window's bytes.
+  package var windowChecksum: UInt32
+  /// 0 to 7.
+  package var bitCount: UInt32
+  /// Zero. It rounds the record up to a multiple of 8 bytes, and is a field so that no byte of a
+  /// written record is left undefined.
+  package var reserved: UInt32 = 0
+
+  package init(blobOffset: BlobOffset, tarOffset: TarOffset, bitCount: UInt8 = 0) {
+    self.blobOffset = blobOffset
+    self.tarOffset = tarOffset
+    self.bitCount = UInt32(bitCount)
+    windowOffset = 0
+    windowByteCount = 0
+    windowChecksum = 0
+  }
+}
+
+/// What one pass over a blob finds.
+package struct SeekTable: Sendable, Equatable {
+  package var codec: Codec
+  /// In rising order of both offsets; the first is at tar byte 0.
+  package var points: [SeekPoint] = []
+  /// The stored windows of all points, one after another.
+  package var windows: [UInt8] = []
+  package var decodedByteCount: UInt64 = 0
+  package var blobByteCount: UInt64 = 0
+  package var warnings: [CompressionWarning] = []
+
+  package init(codec: Codec) {
+    self.codec = codec
+  }
+
+  /// Decoded bytes between two seek points, as wished: 2 MiB.
+  ///
+  /// A window costs about 10 KiB when deflated, 5 KiB when also thinned, and 1 MiB of a tar of
+  /// programs is about 350 KiB of gzip. A random read decodes half of this, on average. The numbers
+  /// are in docs/decisions/0003-seek-spacing.md.
+  package static let defaultSpacing: UInt64 = 2 << 20
+
+  /// The smallest spacing: the 64 KiB that hold a window's worth of bytes after a point twice over.
+  package static let smallestSpacing: UInt64 = 64 << 10
+
+  /// The stored window of `point`; empty when it needs none or its range is not inside the pool.
+  package func window(of point: SeekPoint) -> ArraySlice<UInt8> {
+    let (end, overflow) = point.windowOffset.addingReportingOverflow(UInt64(point.windowByteCount))
+    guard !overflow, end <= UInt64(windows.count) else { return [] }
+    return windows[Int(point.windowOffset)..<Int(end)]
+  }
+
+  /// The most decoded bytes between a point and the next, or the end.
+  ///
+  /// For gzip it exceeds the spacing by what is left of a deflate block, which has no bound in the
+  /// format: common compressors end one after at most 8 MiB, of zeros; zlib's stored blocks end after
+  /// 64 KiB. For zstd it is a frame, plus the spacing. A plain blob has spans of any size: 0.
+  package var longestSpan: UInt64 {
+    if codec == .identity { return 0 }
+    let ends = points.dropFirst().map(\.tarOffset.bytes) + [decodedByteCount]
+    return zip(points, ends).lazy.map { $1 - $0.tarOffset.bytes }.max() ?? 0
+  }
+}
+
+extension RandomAccessCollection where Element == SeekPoint {
+  /// The position of the last point at or before `offset`; `nil` when all lie behind it.
+  package func index(atOrBefore offset: TarOffset) -> Index? {
+    var (low, count) = (startIndex, count)
+    while count > 0 {
+      let middle = index(low, offsetBy: count / 2)
+      if self[middle].tarOffset <= offset {
+        low = index(after: middle)
+        count -= count / 2 + 1
+      } else {
+        count /= 2
+      }
+    }
+    return low == startIndex ? nil : index(before: low)
+  }
+}
+
+/// Something about a blob that is odd, and was passed over.
+package enum CompressionWarning: Equatable, Sendable {
+  /// NUL bytes after the last gzip member.
+  case trailingPadding(at: BlobOffset)
+  /// Other bytes after the last gzip member, or after its padding.
+  case trailingJunk(at: BlobOffset)
+}
+
+extension CompressionWarning: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .trailingPadding(let offset): "gzip: padding from blob byte \(offset) on"
+    case .trailingJunk(let offset): "gzip: ignored bytes from blob byte \(offset) on"
+    }
+  }
+}
