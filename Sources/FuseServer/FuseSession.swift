@@ -1,0 +1,184 @@
+// A mounted, served file system from its first request to its end: threads, stopping, what ended it.
+// Knows nothing of what is served. Source: fuse_lowlevel.h; the order of the end is explained below.
+
+import Glibc
+
+/// Why a session is over.
+package enum FuseSessionEnd: Sendable, Equatable {
+  /// `stop` was called, and the mount is gone.
+  case stopped
+  /// Somebody else unmounted it, or aborted the connection.
+  case unmounted
+  /// The kernel could not be listened to, or the mount could not be removed.
+  case failed(FuseError)
+}
+
+/// A file system that is mounted and served.
+///
+/// Exists only while mounted: a session that was made has answered the kernel's INIT and serves. It
+/// serves until `stop` or an unmount from outside, and one thread must be in `waitUntilEnded`, which
+/// does the cleaning up. A session that is let go without is stopped. The process must not touch
+/// paths below its own mountpoint from a thread that the serving depends on.
+package final class FuseSession: Sendable {
+  private struct Lifetime {
+    var isStopRequested = false
+    /// The first end of a request thread, when it was not asked to end.
+    var loopEnd: LoopEnd?
+    var isShuttingDown = false
+    var end: FuseSessionEnd?
+
+    var needsShutdown: Bool {
+      !isShuttingDown && (isStopRequested || loopEnd != nil)
+    }
+  }
+
+  private let lifetime: Monitor<Lifetime>
+  private let place: MountPlace
+  private let core: ServerCore
+  private let stopEvent: StopEvent
+  // The only reference outside the threads, given up at the end: that closes the connection.
+  private let connection: Monitor<Connection?>
+  private let requestThreads: [NativeThread]
+  private let readWorkers: [NativeThread]
+
+  /// Mounts `fileSystem` at the directory `path` and starts to serve it.
+  ///
+  /// On return the kernel's INIT was answered and every request is. Any user may mount where
+  /// fusermount3 permits; a non-empty directory is no obstacle.
+  package init(
+    serving fileSystem: any FuseFileSystem,
+    at path: [UInt8],
+    options: FuseOptions
+  ) throws(FuseError) {
+    precondition(
+      options.requestThreadCount > 0 && options.readWorkerCount > 0,
+      "a session needs a thread for requests and one for reads"
+    )
+    let mounted = try Mounter.mount(at: path, options: options)
+    let place = mounted.place
+    do throws(FuseError) {
+      let connection = try Connection.establish(
+        on: mounted.takeDevice(),
+        serving: fileSystem,
+        options: options
+      )
+      let lifetime = Monitor(Lifetime())
+      let stopEvent = try StopEvent()
+      let threads = try Self.startThreads(connection, stopEvent, lifetime)
+      self.place = place
+      core = connection.core
+      self.lifetime = lifetime
+      self.stopEvent = stopEvent
+      self.connection = Monitor(connection)
+      (requestThreads, readWorkers) = threads
+    } catch {
+      try place.detach()
+      throw error
+    }
+  }
+
+  private static func startThreads(
+    _ connection: Connection,
+    _ stopEvent: StopEvent,
+    _ lifetime: Monitor<Lifetime>
+  ) throws(FuseError) -> (requests: [NativeThread], workers: [NativeThread]) {
+    let core = connection.core
+    var requests: [NativeThread] = []
+    var workers: [NativeThread] = []
+    do throws(FuseError) {
+      for index in 0..<core.options.readWorkerCount {
+        let place = core.options.requestThreadCount + index
+        workers.append(
+          try .start(named: "fuse-read-\(index)") { core.performReads(thread: place) }
+        )
+      }
+      for index in 0..<core.options.requestThreadCount {
+        let loop = RequestLoop(connection: connection, stopEvent: stopEvent, thread: index)
+        requests.append(
+          try .start(named: "fuse-\(index)") {
+            let end = loop.run()
+            lifetime.update { $0.loopEnd = $0.loopEnd ?? end }
+          }
+        )
+      }
+    } catch {
+      join(requests, workers, core, stopEvent)
+      throw error
+    }
+    return (requests, workers)
+  }
+
+  /// Ends the threads: first those that take requests, so that no read is queued afterwards.
+  private static func join(
+    _ requests: [NativeThread],
+    _ workers: [NativeThread],
+    _ core: ServerCore,
+    _ stopEvent: StopEvent
+  ) {
+    stopEvent.signal()
+    requests.forEach { $0.join() }
+    core.reads.close()
+    workers.forEach { $0.join() }
+  }
+
+  deinit {
+    stop()
+    _ = waitUntilEnded()
+  }
+
+  /// Asks for the end, from any thread; `waitUntilEnded` brings it about.
+  package func stop() {
+    lifetime.update { $0.isStopRequested = true }
+  }
+
+  /// Waits until `stop` or an end from outside, cleans up, and tells which it was.
+  ///
+  /// May be called by several threads, and again later. The mount is gone from sight before the
+  /// serving ends, so that nobody new can get in: reads under way are finished, waiting ones fail
+  /// with EIO. Files that are still open then fail with ENOTCONN.
+  package func waitUntilEnded() -> FuseSessionEnd {
+    let known = lifetime.wait(until: { $0.needsShutdown || $0.end != nil }) { lifetime in
+      lifetime.isShuttingDown = true
+      return (end: lifetime.end, loopEnd: lifetime.loopEnd)
+    }
+    if let end = known.end { return end }
+    let end = shutDown(after: known.loopEnd)
+    lifetime.update { $0.end = end }
+    return end
+  }
+
+  private func shutDown(after loopEnd: LoopEnd?) -> FuseSessionEnd {
+    var end: FuseSessionEnd
+    switch loopEnd {
+    case nil, .stopped: end = .stopped
+    case .disconnected: end = .unmounted
+    case .failed(let error): end = .failed(error)
+    }
+    if end != .unmounted {
+      do throws(FuseError) {
+        try place.detach()
+      } catch {
+        end = .failed(error)
+      }
+    }
+    Self.join(requestThreads, readWorkers, core, stopEvent)
+    connection.update { $0 = nil }
+    return end
+  }
+}
+
+extension FuseSession {
+  /// The directory that the file system is mounted at, as the mount table has it.
+  package var mountpoint: [UInt8] { place.path }
+
+  /// How often the kernel asked for what so far, by the names of linux/fuse.h without `FUSE_`.
+  ///
+  /// Requests that libfuse answers by itself count too.
+  package var requestCounts: [String: UInt64] { core.counters.snapshot }
+
+  /// What the session's threads are working on, longest first; reads that wait are not among it.
+  package var requestsInFlight: [FuseRequestInFlight] { core.inFlight.snapshot }
+
+  /// What libfuse logged since this was last asked, at most the last 16 messages of the process.
+  package static func takeLibraryMessages() -> [String] { LibraryLog.take() }
+}
