@@ -282,7 +282,7 @@ package enum TarBytes {
     var records: [(String, [UInt8])] = []
     if entry.path.count > 100 { records.append(("path", entry.path)) }
     if entry.linkTarget.count > 100 { records.append(("linkpath", entry.linkTarget)) }
-    if entry.nanoseconds != 0 || !HeaderFields.fits(entry.mtime, 12) {
+    if entry.nanoseconds != 0 || !(HeaderFields.fits(entry.mtime, 12) || entry.usesBase256) {
       fields.mtime = 0
       records.append(("mtime", Array(seconds(entry.mtime, entry.nanoseconds).utf8)))
     }

@@ -42,9 +42,15 @@ struct HeaderFields {
       block.replaceSubrange(offset..<(offset + bytes.count), with: bytes)
     }
     func put(_ value: Int64, at offset: Int, width: Int) {
-      let mayUseBase256 = entry.dialect == .gnu || entry.usesBase256
-      let isBase256 = entry.usesBase256 || mayUseBase256 && !Self.fits(value, width)
-      put(isBase256 ? Self.base256(value, width) : Self.octal(value, width), at: offset)
+      let bytes =
+        if entry.usesBase256 {
+          Self.base256(value, width)
+        } else if entry.dialect == .gnu {
+          Self.number(value, width)
+        } else {
+          Self.octal(value, width)
+        }
+      put(bytes, at: offset)
     }
     put(path, at: 0)
     put(entry.mode, at: 100, width: 8)
@@ -70,6 +76,11 @@ struct HeaderFields {
   private static func checksum(of block: [UInt8]) -> [UInt8] {
     let sum = block.reduce(0) { $0 + Int64($1) } - block[148..<156].reduce(0) { $0 + Int64($1) }
     return octal(sum + 8 * 0x20, 7) + [0x20]
+  }
+
+  /// Octal where it fits, else base-256, as GNU tar writes numbers.
+  static func number(_ value: Int64, _ width: Int) -> [UInt8] {
+    fits(value, width) ? octal(value, width) : base256(value, width)
   }
 
   private static func octal(_ value: Int64, _ width: Int) -> [UInt8] {
@@ -137,14 +148,14 @@ extension TarBytes {
     numbers: [Int64],
     stored: [UInt8]
   ) -> TarEntry {
-    let fields = numbers.map { octal12($0) }
+    let fields = numbers.map { HeaderFields.number($0, 12) }
     let head = Array(fields.prefix(8).joined())
     var rest = Array(fields.dropFirst(8))
     var entry = TarEntry.member("S", path).dialect(.gnu).declaring(size: Int64(stored.count))
       .editingHeader { [isExtended = !rest.isEmpty] block in
         block.replaceSubrange(386..<(386 + head.count), with: head)
         block[482] = isExtended ? 1 : 0
-        block.replaceSubrange(483..<495, with: octal12(size))
+        block.replaceSubrange(483..<495, with: HeaderFields.number(size, 12))
       }
     while !rest.isEmpty {
       let pairs = Array(rest.prefix(42).joined())
@@ -154,10 +165,5 @@ extension TarBytes {
     }
     entry.content += stored
     return entry
-  }
-
-  private static func octal12(_ value: Int64) -> [UInt8] {
-    let digits = Array(String(value, radix: 8).utf8)
-    return [UInt8](repeating: 0x30, count: 11 - digits.count) + digits + [0]
   }
 }
