@@ -1,0 +1,76 @@
+# Every verb of the project, each a few commands. What a verb needs from Debian it installs itself.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+DESTDIR ?=
+IMAGE ?=
+
+# The runtime is linked in, so that the binary runs where there is no Swift.
+RELEASE := $(SWIFT) build -c release --static-swift-stdlib
+BINARY := .build/release/banger-fs
+VERSION := $(shell sed -n 's/^.*let version = "\(.*\)"$$/\1/p' Sources/BangerFS/Version.swift)
+DEB := .build/deb/banger-fs_$(VERSION)-1_$(shell dpkg --print-architecture).deb
+SWIFT_FILES := Package.swift Sources Tests
+SCRIPTS := .ci/run $(wildcard Packaging/*) $(wildcard Tests/RealImage/*)
+INSTALL_DEPENDENCIES := Packaging/install-dependencies
+
+.PHONY: help build test check fmt demo bench docs install deb images clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+build: ## Build the release binary: .build/release/banger-fs
+	$(INSTALL_DEPENDENCIES) build
+	$(RELEASE) --product banger-fs
+
+test: images deb ## Run all tests
+	$(INSTALL_DEPENDENCIES) build run image test deb
+	$(SWIFT) build --product banger-fs
+	$(SWIFT) test
+	Packaging/test-deb $(DEB) .build/images/small
+
+check: ## Check formatting, scripts and the rules of the house
+	$(INSTALL_DEPENDENCIES) build check
+	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
+	shellcheck $(shell grep -lE '^#!/bin/(ba)?sh' $(SCRIPTS) 2>/dev/null)
+	$(SWIFT) test --filter ArchitectureTests
+
+fmt: ## Format the Swift sources
+	$(SWIFT) format --in-place --recursive --parallel $(SWIFT_FILES)
+
+demo: build ## Mount and materialize a real image; IMAGE=REF takes another
+	$(INSTALL_DEPENDENCIES) build run image
+	Packaging/demo $(BINARY) .build/demo $(IMAGE)
+
+bench: build images ## Time the main job beside other ways to do it
+	$(INSTALL_DEPENDENCIES) run image
+	Packaging/bench $(BINARY) .build/images/debian .build/bench
+
+docs: build ## Write manual pages and completions to .build/docs
+	$(RELEASE) --product generate-manual
+	Packaging/build-docs $(BINARY) .build/release/generate-manual .build/docs $(VERSION)
+
+install: ## Install what `make build docs` made, below DESTDIR and PREFIX
+	@test -x $(BINARY) -a -d .build/docs || { echo 'run "make build docs" first' >&2; exit 1; }
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/banger-fs
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 .build/docs/man/*.1
+	install -D -m 0644 .build/docs/banger-fs.bash \
+	  $(DESTDIR)$(PREFIX)/share/bash-completion/completions/banger-fs
+	install -D -m 0644 .build/docs/banger-fs.zsh \
+	  $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_banger-fs
+	install -D -m 0644 .build/docs/banger-fs.fish \
+	  $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/banger-fs.fish
+
+deb: docs ## Build the Debian package in .build/deb
+	$(INSTALL_DEPENDENCIES) build deb
+	Packaging/build-deb $(VERSION) $(DEB)
+
+# The images that tests and benchmarks read. Each is kept until its script changes.
+images:
+	$(INSTALL_DEPENDENCIES) image
+	Tests/RealImage/build-image .build/images/debian
+	Tests/RealImage/build-image --small .build/images/small
+	Tests/RealImage/recompress .build/images/debian .build/images/debian-zstd
+
+clean: ## Remove everything that was built
+	rm -rf .build 2>/dev/null || Packaging/as-root rm -rf .build
