@@ -39,7 +39,8 @@ package struct SpanDecoder: ~Copyable, Sendable {
   ///
   /// `window` is the point's window as stored in its table; it is copied, not kept.
   ///
-  /// - Throws: `.corruptWindow` when it is not what was stored. The decoder can then be reset again.
+  /// - Throws: `.corruptWindow` when it is not what was stored, `.truncated` when the blob ends before
+  ///   the point. The decoder can then be reset again.
   package mutating func reset(
     codec: Codec, at point: SeekPoint, window: UnsafeRawBufferPointer, source: any ByteSource
   ) throws(CompressionError) {
@@ -127,6 +128,9 @@ extension BlobStream {
     _ codec: Codec, at point: SeekPoint, window stored: UnsafeRawBufferPointer,
     source: any ByteSource, scratch: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) {
+    guard point.blobOffset.bytes <= source.byteCount else {
+      throw .truncated(codec, at: BlobOffset(source.byteCount))
+    }
     let count = try unpack(stored, of: point, into: scratch)
     let window = UnsafeRawBufferPointer(rebasing: scratch[..<count])
     let previousByte = try source.byteBefore(point)
