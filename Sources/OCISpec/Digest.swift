@@ -36,14 +36,14 @@ package struct Digest: Hashable, Sendable {
     let bytes = Array(text.utf8)
     guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
       Self.isAlgorithm(bytes[..<colon]), Self.isEncoded(bytes[(colon + 1)...])
-    else { throw .badDigest(excerpt(text)) }
+    else { throw .badDigest(printable(text)) }
     let name = String(decoding: bytes[..<colon], as: UTF8.self)
     guard let algorithm = Algorithm(rawValue: name) else {
-      throw .unsupportedDigestAlgorithm(excerpt(name))
+      throw .unsupportedDigestAlgorithm(printable(name))
     }
     guard let raw = Self.decodeHexadecimal(bytes[(colon + 1)...]),
       raw.count == algorithm.byteCount
-    else { throw .badDigest(excerpt(text)) }
+    else { throw .badDigest(printable(text)) }
     self.algorithm = algorithm
     self.bytes = raw
   }

@@ -22,7 +22,7 @@ enum DocumentDecoder {
     } catch let error as DecodingError {
       throw describe(error)
     } catch {
-      throw .badField("document", reason: excerpt(String(describing: error)))
+      throw .badField("document", reason: printable(String(describing: error)))
     }
   }
 
@@ -32,9 +32,9 @@ enum DocumentDecoder {
       .missingField(field(context.codingPath + [key]))
     case .valueNotFound(_, let context), .typeMismatch(_, let context),
       .dataCorrupted(let context):
-      .badField(field(context.codingPath), reason: excerpt(context.debugDescription))
+      .badField(field(context.codingPath), reason: printable(context.debugDescription))
     @unknown default:
-      .badField("document", reason: excerpt(String(describing: error)))
+      .badField("document", reason: printable(String(describing: error)))
     }
   }
 
@@ -45,7 +45,7 @@ enum DocumentDecoder {
       if let index = key.intValue {
         text += "[\(index)]"
       } else {
-        text += (text.isEmpty ? "" : ".") + excerpt(key.stringValue)
+        text += (text.isEmpty ? "" : ".") + printable(key.stringValue)
       }
     }
     return text.isEmpty ? "document" : text

@@ -136,7 +136,7 @@ struct DocumentScan {
     }
     let bit: UInt16 = 1 << UInt16(watched)
     guard levels[levels.count - 1].seen & bit == 0 else {
-      throw .badJSON(.duplicateKey(excerpt(String(decoding: key, as: UTF8.self))), at: start)
+      throw .badJSON(.duplicateKey(printable(String(decoding: key, as: UTF8.self))), at: start)
     }
     levels[levels.count - 1].seen |= bit
   }

@@ -87,7 +87,7 @@ package struct ImageConfiguration: Hashable, Sendable {
     guard let os = wire.os, !os.isEmpty else { throw .missingField("os") }
     guard let rootfs = wire.rootfs else { throw .missingField("rootfs") }
     guard let type = rootfs.type else { throw .missingField("rootfs.type") }
-    guard type == "layers" else { throw .unsupportedRootFSType(excerpt(type)) }
+    guard type == "layers" else { throw .unsupportedRootFSType(printable(type)) }
     platform = Platform(os: os, architecture: architecture, variant: wire.variant)
     created = wire.created
     author = wire.author

@@ -23,7 +23,7 @@ package struct ImageManifest: Hashable, Sendable {
     annotations = wire.annotations ?? [:]
     artifactType = wire.artifactType.flatMap { $0.isEmpty ? nil : $0 }
     guard self.configuration.mediaType.kind == .configuration else {
-      throw .artifact(type: excerpt(artifactType ?? self.configuration.mediaType.rawValue))
+      throw .artifact(type: printable(artifactType ?? self.configuration.mediaType.rawValue))
     }
     let layers = wire.layers ?? []
     guard layers.count <= SpecLimits.layerCount else {
@@ -43,7 +43,7 @@ package struct ImageManifest: Hashable, Sendable {
       case .layer: continue
       case .encryptedLayer: throw .encryptedLayer(index: index, mediaType: type.description)
       default:
-        if let artifactType { throw .artifact(type: excerpt(artifactType)) }
+        if let artifactType { throw .artifact(type: printable(artifactType)) }
         throw .unsupportedLayer(index: index, mediaType: type.description)
       }
     }

@@ -12,7 +12,7 @@ package struct LayoutVersion: Hashable, Sendable {
     let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
     guard let version = wire.imageLayoutVersion else { throw .missingField("imageLayoutVersion") }
     guard version.utf8.starts(with: "1.".utf8) else {
-      throw .unsupportedLayoutVersion(excerpt(version))
+      throw .unsupportedLayoutVersion(printable(version))
     }
     text = version
   }

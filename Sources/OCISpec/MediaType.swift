@@ -72,5 +72,5 @@ package struct MediaType: Hashable, Sendable {
 
 extension MediaType: CustomStringConvertible {
   /// The type, fit to be printed whatever a document wrote there.
-  package var description: String { excerpt(rawValue) }
+  package var description: String { printable(rawValue) }
 }

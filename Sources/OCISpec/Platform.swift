@@ -35,7 +35,7 @@ package struct Platform: Hashable, Sendable {
         }
     }
     guard isWellFormed, parts.count == 2 || parts.count == 3 else {
-      throw .badPlatform(excerpt(text))
+      throw .badPlatform(printable(text))
     }
     self.init(
       os: String(decoding: parts[0], as: UTF8.self),
@@ -98,6 +98,6 @@ package struct Platform: Hashable, Sendable {
 extension Platform: CustomStringConvertible {
   /// The platform as the command line takes it, fit to be printed whatever a document wrote there.
   package var description: String {
-    excerpt(variant.map { "\(os)/\(architecture)/\($0)" } ?? "\(os)/\(architecture)")
+    printable(variant.map { "\(os)/\(architecture)/\($0)" } ?? "\(os)/\(architecture)")
   }
 }

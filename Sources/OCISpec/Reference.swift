@@ -40,7 +40,7 @@ package struct Reference: Hashable, Sendable {
 
   private static func imageName(_ bytes: ArraySlice<UInt8>) throws(SpecError) -> String {
     let name = String(decoding: bytes, as: UTF8.self)
-    guard isImageName(bytes) else { throw .badTag(excerpt(name)) }
+    guard isImageName(bytes) else { throw .badTag(printable(name)) }
     return name
   }
 
@@ -64,7 +64,7 @@ package struct Reference: Hashable, Sendable {
     let prefix = bytes.prefix { $0 != UInt8(ascii: ":") }
     let name = String(decoding: prefix, as: UTF8.self)
     let isTransport = prefix.count < bytes.count && otherTransports.contains(name)
-    return isTransport ? .unsupportedTransport(name) : .registryReference(excerpt(text))
+    return isTransport ? .unsupportedTransport(name) : .registryReference(printable(text))
   }
 
   /// Whether `name` is components joined by `/`, each of letters and digits joined by one of
@@ -93,5 +93,5 @@ package struct Reference: Hashable, Sendable {
 }
 
 extension Reference: CustomStringConvertible {
-  package var description: String { excerpt(text) }
+  package var description: String { printable(text) }
 }

@@ -98,17 +98,3 @@ extension JSONFault: CustomStringConvertible {
     }
   }
 }
-
-/// A text from outside, fit to be printed: at most 256 scalars, control characters escaped.
-func excerpt(_ text: String) -> String {
-  var shown = ""
-  for scalar in text.unicodeScalars.prefix(256) {
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .unassigned:
-      shown += "\\u{\(String(scalar.value, radix: 16))}"
-    default:
-      shown.unicodeScalars.append(scalar)
-    }
-  }
-  return text.unicodeScalars.count > 256 ? shown + "…" : shown
-}

@@ -1,0 +1,160 @@
+// An open blob: bytes at any position, for as long as anybody holds it. Knows its digest and that
+// its size is right; whether its content is, the reader of the whole blob has to find out.
+
+import Glibc
+package import OCISpec
+import SystemPackage
+
+/// A blob that was opened, found to be a regular file and to have the size its descriptor says.
+///
+/// Usable from any thread. The file stays open for the life of the object, so a blob that is
+/// replaced or removed under its name meanwhile goes on being served as it was.
+package final class BlobFile: Sendable {
+  package let digest: Digest
+  /// The size of the blob in bytes.
+  package let byteCount: UInt64
+  /// Which file this was when it was opened.
+  package let identity: Identity
+  private let descriptor: FileDescriptor
+
+  /// What tells one state of one file from another, so that a verified blob need not be verified
+  /// again.
+  package struct Identity: Hashable, Sendable {
+    package let device: UInt64
+    package let inode: UInt64
+    package let byteCount: UInt64
+    /// When the content last changed, in seconds since 1970 and nanoseconds.
+    package let modifiedSeconds: Int64
+    package let modifiedNanoseconds: Int64
+
+    package init(
+      device: UInt64,
+      inode: UInt64,
+      byteCount: UInt64,
+      modifiedSeconds: Int64,
+      modifiedNanoseconds: Int64
+    ) {
+      self.device = device
+      self.inode = inode
+      self.byteCount = byteCount
+      self.modifiedSeconds = modifiedSeconds
+      self.modifiedNanoseconds = modifiedNanoseconds
+    }
+
+    init(_ status: stat) {
+      self.init(
+        device: UInt64(status.st_dev),
+        inode: UInt64(status.st_ino),
+        byteCount: UInt64(clamping: status.st_size),
+        modifiedSeconds: Int64(status.st_mtim.tv_sec),
+        modifiedNanoseconds: Int64(status.st_mtim.tv_nsec)
+      )
+    }
+  }
+
+  private init(digest: Digest, identity: Identity, descriptor: FileDescriptor) {
+    self.digest = digest
+    self.byteCount = identity.byteCount
+    self.identity = identity
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    descriptor.closeIgnoringErrors()
+  }
+
+  /// Opens the blob `blobs/ALGORITHM/HEX` of the layout at `layout`.
+  static func open(_ blob: Descriptor, in layout: DirectoryHandle) throws(ImageStoreError)
+    -> BlobFile
+  {
+    let descriptor = try openPlainFile(blob.digest, in: layout)
+    do {
+      return try BlobFile(checking: descriptor, against: blob, path: layout.path)
+    } catch {
+      descriptor.closeIgnoringErrors()
+      throw error
+    }
+  }
+
+  private convenience init(
+    checking descriptor: FileDescriptor,
+    against blob: Descriptor,
+    path: FilePath
+  ) throws(ImageStoreError) {
+    let status: stat
+    do {
+      status = try fileStatus(of: descriptor)
+    } catch {
+      throw .blobUnreadable(blob.digest, at: 0, error)
+    }
+    guard status.isRegularFile else { throw .blobNotAPlainFile(blob.digest) }
+    let identity = Identity(status)
+    guard identity.byteCount == blob.byteCount else {
+      throw .blobSizeMismatch(
+        blob.digest,
+        expected: blob.byteCount,
+        actual: identity.byteCount
+      )
+    }
+    self.init(digest: blob.digest, identity: identity, descriptor: descriptor)
+  }
+
+  private static func openPlainFile(
+    _ digest: Digest,
+    in layout: DirectoryHandle
+  ) throws(ImageStoreError) -> FileDescriptor {
+    do {
+      return try layout.directory("blobs").directory(digest.algorithm.rawValue)
+        .openFile(digest.hex, O_RDONLY)
+    } catch Errno.noSuchFileOrDirectory {
+      throw .blobMissing(digest)
+    } catch Errno.tooManySymbolicLinkLevels, Errno.notDirectory {
+      throw .blobNotAPlainFile(digest)
+    } catch {
+      let path = layout.path.appending("blobs/\(digest.algorithm.rawValue)/\(digest.hex)")
+      throw .system("open", path, error)
+    }
+  }
+
+  /// Fills `buffer` with the bytes from `offset` on, and returns how many there were.
+  ///
+  /// The count is the buffer's, or less only because the blob ends. Blocks until it is there.
+  ///
+  /// - Throws: `.blobUnreadable`, or `.blobSizeMismatch` when the file is shorter than it was.
+  package func read(
+    at offset: UInt64,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws(ImageStoreError) -> Int {
+    guard offset < byteCount else { return 0 }
+    let wanted = Int(min(UInt64(buffer.count), byteCount - offset))
+    let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+    let filled: Int
+    do {
+      filled = try descriptor.readFully(at: offset, into: target)
+    } catch {
+      throw .blobUnreadable(digest, at: offset, error)
+    }
+    guard filled == wanted else {
+      throw .blobSizeMismatch(digest, expected: byteCount, actual: offset + UInt64(filled))
+    }
+    return filled
+  }
+
+  /// The identity of the open file now; it differs from `identity` once the file was written to.
+  package func currentIdentity() throws(ImageStoreError) -> Identity {
+    do {
+      return Identity(try fileStatus(of: descriptor))
+    } catch {
+      throw .blobUnreadable(digest, at: 0, error)
+    }
+  }
+
+  /// All bytes of the blob, for documents, whose size the caller has bounded.
+  func readAll() throws(ImageStoreError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Int(byteCount))
+    _ = try bytes.withUnsafeMutableBufferPointer { (buffer) throws(ImageStoreError) in
+      try read(at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,164 @@
+// An open directory, and the system calls made relative to it. Everything below a layout or the
+// cache is reached from such a handle, one component at a time and never through a symbolic link,
+// so that nobody can redirect a path between a check and its use.
+//
+// The ladder: C returns -1 and errno; here that becomes a typed `Errno`; callers, who know which
+// absence is expected, turn it into an `ImageStoreError`.
+
+import Glibc
+import SystemPackage
+
+/// An open directory; closed when the last reference goes.
+///
+/// Usable from any thread. The names passed in are ours: constants, or digests in hexadecimal.
+final class DirectoryHandle: Sendable {
+  /// Where the directory was found, for messages.
+  let path: FilePath
+  private let descriptor: CInt
+
+  private init(path: FilePath, descriptor: CInt) {
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  private static let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC
+
+  /// Opens the directory a user named, through symbolic links if there are any.
+  static func open(_ path: FilePath) throws(Errno) -> DirectoryHandle {
+    let descriptor = try retrying { path.withPlatformString { Glibc.open($0, flags) } }
+    return DirectoryHandle(path: path, descriptor: descriptor)
+  }
+
+  /// Opens a directory in this one; a symbolic link is ENOTDIR.
+  func directory(_ name: String) throws(Errno) -> DirectoryHandle {
+    let descriptor = try retrying { openat(self.descriptor, name, Self.flags | O_NOFOLLOW) }
+    return DirectoryHandle(path: path.appending(name), descriptor: descriptor)
+  }
+
+  /// Makes a directory that only its owner may enter, unless it exists.
+  func makeDirectory(_ name: String) throws(Errno) {
+    do {
+      try retrying { mkdirat(descriptor, name, 0o700) }
+    } catch Errno.fileExists {
+      return
+    }
+  }
+
+  /// Opens a file in this directory; a symbolic link is ELOOP.
+  ///
+  /// With `O_NONBLOCK` always: opening a fifo must not wait for its other end. It has no effect on
+  /// regular files.
+  func openFile(
+    _ name: String,
+    _ flags: CInt,
+    mode: mode_t = 0o600
+  ) throws(Errno) -> FileDescriptor {
+    let flags = flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+    return FileDescriptor(rawValue: try retrying { openat(descriptor, name, flags, mode) })
+  }
+
+  /// The status of this directory.
+  func status() throws(Errno) -> stat {
+    try fileStatus(of: FileDescriptor(rawValue: descriptor))
+  }
+
+  func rename(_ name: String, to newName: String) throws(Errno) {
+    try retrying { renameat(descriptor, name, descriptor, newName) }
+  }
+
+  func unlink(_ name: String) throws(Errno) {
+    try retrying { unlinkat(descriptor, name, 0) }
+  }
+
+  /// Makes names created, renamed or removed here survive a crash.
+  func synchronize() throws(Errno) {
+    try retrying { fsync(descriptor) }
+  }
+
+  /// The names in this directory that begin with `prefix`.
+  func names(startingWith prefix: String) throws(Errno) -> [String] {
+    // A descriptor of its own: reading moves a position that all duplicates share.
+    let own = try retrying { openat(descriptor, ".", Self.flags) }
+    guard let stream = fdopendir(own) else {
+      let error = Errno(rawValue: errno)
+      close(own)
+      throw error
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name.hasPrefix(prefix) { names.append(name) }
+    }
+    return names
+  }
+}
+
+extension FileDescriptor {
+  /// Fills `buffer` from `offset` on; the count is short only at the end of the file.
+  ///
+  /// The corresponding C function is `pread`.
+  func readFully(
+    at offset: UInt64,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> Int {
+    var filled = 0
+    while filled < buffer.count {
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+      let position = off_t(offset + UInt64(filled))
+      let count = try retrying { Glibc.pread(rawValue, rest.baseAddress, rest.count, position) }
+      if count == 0 { break }
+      filled += count
+    }
+    return filled
+  }
+
+  /// Writes all of `bytes` at `offset`.
+  ///
+  /// The corresponding C function is `pwrite`.
+  func writeFully(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) {
+    var written = 0
+    while written < bytes.count {
+      let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
+      let position = off_t(offset + UInt64(written))
+      written += try retrying { Glibc.pwrite(rawValue, rest.baseAddress, rest.count, position) }
+    }
+  }
+
+  /// Closes the file where a failure to do so can change nothing.
+  ///
+  /// For files that were only read, or were synchronized before.
+  func closeIgnoringErrors() {
+    Glibc.close(rawValue)
+  }
+}
+
+/// The status of an open file.
+///
+/// The corresponding C function is `fstat`.
+func fileStatus(of descriptor: FileDescriptor) throws(Errno) -> stat {
+  var status = stat()
+  try retrying { fstat(descriptor.rawValue, &status) }
+  return status
+}
+
+extension stat {
+  var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
+}
+
+/// Calls a C function that returns -1 on failure until it is not interrupted by a signal.
+@discardableResult
+func retrying<Count: SignedInteger>(_ call: () -> Count) throws(Errno) -> Count {
+  while true {
+    let result = call()
+    if result != -1 { return result }
+    let error = Errno(rawValue: errno)
+    if error != .interrupted { throw error }
+  }
+}

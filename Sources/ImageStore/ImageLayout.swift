@@ -1,0 +1,149 @@
+// An OCI image layout on disk, read in place: its marker, its index, its blobs. Chooses nothing;
+// which of the images is meant is the resolver's business. Never writes.
+// Source: OCI image-spec 1.1, image-layout.md.
+
+import Glibc
+package import OCISpec
+package import SystemPackage
+
+/// An open image layout directory.
+///
+/// Usable from any thread. Holds the directory open, so that renaming it changes nothing.
+package final class ImageLayout: Sendable {
+  package let path: FilePath
+  /// The content of `index.json` when the layout was opened.
+  package let index: ImageIndex
+  private let directory: DirectoryHandle
+
+  /// Opens the layout at `path`, which may itself be a symbolic link; nothing below it may.
+  ///
+  /// - Throws: `.noLayout` when there is no such directory, `.notALayout` when it is another kind.
+  package init(opening path: FilePath) throws(ImageStoreError) {
+    do {
+      directory = try DirectoryHandle.open(path)
+    } catch Errno.noSuchFileOrDirectory, Errno.notDirectory {
+      throw .noLayout(path)
+    } catch {
+      throw .system("open", path, error)
+    }
+    self.path = path
+    let marker = try Self.file("oci-layout", .layoutMarker, in: directory)
+    _ = try parsing(.layoutMarker) { () throws(SpecError) in try LayoutVersion(parsing: marker) }
+    let text = try Self.file("index.json", .layoutIndex, in: directory)
+    index = try parsing(.layoutIndex) { () throws(SpecError) in
+      try ImageIndex(parsingLayoutIndex: text)
+    }
+  }
+
+  /// Opens a blob and checks its type and size, not its content.
+  ///
+  /// - Throws: `.blobMissing`, `.blobNotAPlainFile`, `.blobSizeMismatch`, or the system's refusal.
+  package func openBlob(_ blob: Descriptor) throws(ImageStoreError) -> BlobFile {
+    try BlobFile.open(blob, in: directory)
+  }
+
+  /// Where a blob is, for messages; use `openBlob` to read it.
+  package func path(of digest: Digest) -> FilePath {
+    path.appending("blobs").appending(digest.algorithm.rawValue).appending(digest.hex)
+  }
+
+  /// The bytes of a document, with size and digest checked.
+  ///
+  /// Taken from the descriptor where it embeds them, else from the layout.
+  package func document(_ descriptor: Descriptor) throws(ImageStoreError) -> [UInt8] {
+    let digest = descriptor.digest
+    guard descriptor.byteCount <= SpecLimits.documentByteCount else {
+      throw .invalidDocument(
+        .blob(digest),
+        .documentTooLarge(
+          byteCount: descriptor.byteCount,
+          limit: SpecLimits.documentByteCount
+        )
+      )
+    }
+    let bytes: [UInt8]
+    if let data = descriptor.data {
+      bytes = data
+    } else {
+      bytes = try openBlob(descriptor).readAll()
+    }
+    guard UInt64(bytes.count) == descriptor.byteCount else {
+      throw .blobSizeMismatch(
+        digest,
+        expected: descriptor.byteCount,
+        actual: UInt64(bytes.count)
+      )
+    }
+    let actual = DigestHasher.digest(of: bytes, digest.algorithm)
+    guard actual == digest else { throw .digestMismatch(expected: digest, actual: actual) }
+    return bytes
+  }
+
+  /// Reads one of the two files that no descriptor points to.
+  private static func file(
+    _ name: String,
+    _ document: ImageStoreError.Document,
+    in directory: DirectoryHandle
+  ) throws(ImageStoreError) -> [UInt8] {
+    let path = directory.path.appending(name)
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try directory.openFile(name, O_RDONLY)
+    } catch Errno.noSuchFileOrDirectory {
+      throw .notALayout(directory.path, missing: name)
+    } catch Errno.tooManySymbolicLinkLevels {
+      throw .notAPlainFile(path)
+    } catch {
+      throw .system("open", path, error)
+    }
+    defer { descriptor.closeIgnoringErrors() }
+    do throws(ReadFault) {
+      return try contents(of: descriptor)
+    } catch {
+      switch error {
+      case .oversized(let byteCount):
+        let limit = SpecLimits.documentByteCount
+        throw .invalidDocument(document, .documentTooLarge(byteCount: byteCount, limit: limit))
+      case .notRegular: throw .notAPlainFile(path)
+      case .system(let errno): throw .system("read", path, errno)
+      }
+    }
+  }
+
+  private enum ReadFault: Error {
+    case oversized(UInt64)
+    case notRegular
+    case system(Errno)
+  }
+
+  /// The bytes of a regular file of bounded size; growth meanwhile is not read.
+  private static func contents(of descriptor: FileDescriptor) throws(ReadFault) -> [UInt8] {
+    let limit = SpecLimits.documentByteCount
+    let status: stat
+    do { status = try fileStatus(of: descriptor) } catch { throw .system(error) }
+    guard status.isRegularFile else { throw .notRegular }
+    let byteCount = UInt64(clamping: status.st_size)
+    guard byteCount <= limit else { throw .oversized(byteCount) }
+    var bytes = [UInt8](repeating: 0, count: Int(byteCount))
+    do {
+      let count = try bytes.withUnsafeMutableBufferPointer { (buffer) throws(Errno) in
+        try descriptor.readFully(at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+      }
+      return Array(bytes.prefix(count))
+    } catch {
+      throw .system(error)
+    }
+  }
+}
+
+/// Reads a document and says which one was at fault.
+func parsing<Value>(
+  _ document: ImageStoreError.Document,
+  _ read: () throws(SpecError) -> Value
+) throws(ImageStoreError) -> Value {
+  do {
+    return try read()
+  } catch {
+    throw .invalidDocument(document, error)
+  }
+}
