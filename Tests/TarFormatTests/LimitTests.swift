@@ -161,13 +161,13 @@ struct LimitTests {
   }
 
   @Test func `T32: many records for few names`() {
-    let records = (0..<50_000).flatMap {
-      TarBytes.paxRecord(Array("SCHILY.xattr.\($0 % 9000)".utf8), [])
+    let records = (0..<9_000).flatMap {
+      TarBytes.paxRecord(Array("SCHILY.xattr.\($0 % 900)".utf8), [])
     }
     var limits = TarLimits()
     limits.specialHeader = 4 << 20
     let all = TarBytes.archive([.member("x", "@", TarText(records)), .file("a")])
-    #expect(Scan(all, limits: limits).members.map(\.attributes.count) == [9000])
+    #expect(Scan(all, limits: limits).members.map(\.attributes.count) == [900])
   }
 
   @Test func `oddities are counted, not listed`() {

@@ -6,7 +6,7 @@ import TarFormat
 import TestKit
 import Testing
 
-/// Everything one run of the scanner yields. Members found before an error count.
+/// Everything one run of the scanner yields, members found before an error included.
 struct Scan: Equatable {
   var members: [TarMember] = []
   var warnings: [TarWarning] = []
