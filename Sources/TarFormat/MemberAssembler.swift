@@ -25,7 +25,7 @@ struct MemberAssembler {
   }
 
   var phase = Phase.header
-  private(set) var member = TarMember()
+  var member = TarMember()
   private(set) var warnings = WarningTally()
   private let limits: TarLimits
   private var extensions = PendingExtensions()

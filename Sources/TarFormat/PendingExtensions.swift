@@ -42,6 +42,8 @@ struct PendingExtensions {
 
   /// Forgets everything, capacity aside.
   mutating func reset() {
+    // Most members have none. An old GNU sparse map is gathered here without any header.
+    if start == nil, sparse.numbers.values.isEmpty { return }
     path.clear()
     linkTarget.clear()
     size = nil

@@ -31,12 +31,21 @@ struct SparseNumbers {
     let width = HeaderLayout.gnuSparseNumber
     for offset in stride(from: area.lowerBound, to: area.upperBound, by: 2 * width) {
       if block[offset] == 0 || block[offset + width] == 0 { return }
-      for number in [offset..<(offset + width), (offset + width)..<(offset + 2 * width)] {
-        let field = HeaderField(name: .sparseMap, range: number)
-        let value = try TarHeader.number(field, upTo: .max, of: block, at: start)
-        try append(value, at: start.moved(by: offset), limits: limits)
-      }
+      let middle = offset + width
+      try takeNumber(of: block, in: offset..<middle, at: start, limits: limits)
+      try takeNumber(of: block, in: middle..<(middle + width), at: start, limits: limits)
     }
+  }
+
+  private mutating func takeNumber(
+    of block: Span<UInt8>,
+    in range: Range<Int>,
+    at start: TarOffset,
+    limits: TarLimits
+  ) throws(TarError) {
+    let field = HeaderField(name: .sparseMap, range: range)
+    let value = try TarHeader.number(field, upTo: .max, of: block, at: start)
+    try append(value, at: start.moved(by: range.lowerBound), limits: limits)
   }
 
   /// Reads decimal numbers separated by commas.

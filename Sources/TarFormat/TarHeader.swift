@@ -106,8 +106,9 @@ enum TarHeader {
   ) throws(TarError) -> Bool {
     let field = HeaderLayout.checksum
     var sum: UInt32 = 0
-    for index in 0..<HeaderLayout.byteCount { sum += UInt32(block[index]) }
-    for index in field { sum -= UInt32(block[index]) }
+    // 512 bytes cannot overflow; without a check for it the loop is vectorized.
+    for index in 0..<HeaderLayout.byteCount { sum &+= UInt32(block[index]) }
+    for index in field { sum &-= UInt32(block[index]) }
     let unsigned = Int64(sum) + Int64(field.count) * Int64(Byte.space)
     let stored = TarNumbers.headerNumber(in: block, at: field)
     if stored == unsigned { return false }

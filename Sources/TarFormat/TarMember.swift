@@ -42,7 +42,7 @@ package struct TarAttribute: Equatable, Sendable {
 
 /// One member of a tar stream, after all extension headers were applied.
 ///
-/// A scanner fills the same storage again for each member: take what must last.
+/// A scanner fills the same storage again for later members: take what must last.
 package struct TarMember: Equatable, Sendable {
   /// The path's bytes as archived, a trailing slash included; may be empty, holds no NUL.
   package internal(set) var path: [UInt8] = []

@@ -27,10 +27,8 @@ package struct TarScanner {
 
   /// The member that `nextMember` found last.
   ///
-  /// Read it in place: the next call fills it anew.
-  package var member: TarMember {
-    _read { yield assembler.member }
-  }
+  /// Read it in place: a copy that is kept makes a later call allocate.
+  package private(set) var member = TarMember()
 
   /// The oddities tolerated so far, one element per kind.
   package var warnings: [TarWarning] { assembler.warnings.warnings }
@@ -53,7 +51,11 @@ package struct TarScanner {
     while position < bytes.count {
       switch assembler.phase {
       case .header, .oldSparseMap, .sparseText:
-        if try takeBlock(of: bytes, from: &position) { return true }
+        if try takeBlock(of: bytes, from: &position) {
+          // The assembler goes on with the storage of the member before.
+          swap(&member, &assembler.member)
+          return true
+        }
       case .special(let special):
         try takeSpecial(special, of: bytes, from: &position)
       case .skipping(let count):
