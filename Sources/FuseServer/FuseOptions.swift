@@ -17,17 +17,25 @@ package struct FuseOptions: Sendable, Equatable {
 
   /// The first column of the mount table.
   package var sourceName: [UInt8]
-  /// Lets other users in. The kernel then checks permissions; else the mounter may read everything.
+  /// Lets other users in.
+  ///
+  /// The kernel then checks permissions; else the mounter may read everything.
   package var allowsOtherUsers = false
   package var directoryOpening = DirectoryOpening.cached
   /// Without, the kernel is told once that there are no extended attributes and never asks again.
   package var servesExtendedAttributes = false
-  /// Threads that take requests from the kernel and answer all but slow reads. At least 1.
+  /// Threads that take requests from the kernel and answer all but slow reads.
+  ///
+  /// At least 1.
   package var requestThreadCount = 2
-  /// Threads that do the slow reads. At least 1; each holds 1 MiB for its answer.
+  /// Threads that do the slow reads.
+  ///
+  /// At least 1; each holds 1 MiB for its answer.
   package var readWorkerCount = 4
-  /// Slow reads that wait for a worker. At least 1. The kernel sends at most 64 read-ahead requests
-  /// at a time and otherwise one per reading thread: 1,024 x 40 bytes is room for many readers.
+  /// Slow reads that wait for a worker.
+  ///
+  /// At least 1. The kernel sends at most 64 read-ahead requests at a time and otherwise one per
+  /// reading thread: 1,024 x 40 bytes is room for many readers.
   package var readQueueCapacity = 1024
 
   package init(sourceName: [UInt8]) {

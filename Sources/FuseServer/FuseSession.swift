@@ -72,7 +72,8 @@ package final class FuseSession: Sendable {
       self.connection = Monitor(connection)
       (requestThreads, readWorkers) = threads
     } catch {
-      try place.detach()
+      // A mount that cannot be removed either is found dead the next time; this is why it is.
+      _ = place.detach()
       throw error
     }
   }
@@ -148,22 +149,25 @@ package final class FuseSession: Sendable {
   }
 
   private func shutDown(after loopEnd: LoopEnd?) -> FuseSessionEnd {
-    var end: FuseSessionEnd
     switch loopEnd {
-    case nil, .stopped: end = .stopped
-    case .disconnected: end = .unmounted
-    case .failed(let error): end = .failed(error)
+    case nil, .stopped:
+      let failure = place.detach()
+      closeConnection()
+      return failure.map(FuseSessionEnd.failed) ?? .stopped
+    case .disconnected:
+      closeConnection()
+      return .unmounted
+    case .failed(let error):
+      // The other way round: nobody may be left to answer whoever unmounts.
+      closeConnection()
+      _ = place.detach()
+      return .failed(error)
     }
-    if end != .unmounted {
-      do throws(FuseError) {
-        try place.detach()
-      } catch {
-        end = .failed(error)
-      }
-    }
+  }
+
+  private func closeConnection() {
     Self.join(requestThreads, readWorkers, core, stopEvent)
     connection.update { $0 = nil }
-    return end
   }
 }
 

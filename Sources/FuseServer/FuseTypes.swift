@@ -80,7 +80,9 @@ extension FuseAttributes {
   /// What coreutils take as the unit to read in: 128 KiB, one window of the kernel's read-ahead.
   static var preferredReadSize: Int { 128 << 10 }
 
-  /// These attributes in C. A size of 2^63 or more, which the kernel refuses, stays one.
+  /// These attributes in C.
+  ///
+  /// A size of 2^63 or more, which the kernel refuses, stays one.
   var status: stat {
     var status = stat()
     status.st_ino = ino_t(inode.rawValue)
@@ -107,7 +109,7 @@ extension FuseTime {
 
 /// What statfs(2) tells about a read-only file system: nothing is free.
 package struct FuseStatistics: Hashable, Sendable, BitwiseCopyable {
-  /// Blocks of 4,096 bytes that the content takes. `df` hides a file system that has none.
+  /// Blocks of 4,096 bytes that the content takes; `df` hides a file system that has none.
   package var blockCount: UInt64
   package var inodeCount: UInt64
 

@@ -179,7 +179,7 @@ extension Fusermount {
     _ strings: [[UInt8]],
     _ body: ([UnsafeMutablePointer<CChar>?]) -> Int32
   ) -> Int32 {
-    let pointers = strings.map { bytes in withCString(bytes) { strdup($0) } }
+    let pointers = strings.map { strdup(cString($0)) }
     defer { pointers.forEach { free($0) } }
     return body(pointers + [nil])
   }

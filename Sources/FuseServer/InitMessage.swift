@@ -41,8 +41,10 @@ enum InitAnswer {
   /// The most bytes that one READ asks for: 1 MiB, the kernel's usual limit of 256 pages of 4 KiB.
   static var largestRead: Int { 1 << 20 }
 
-  /// Read-ahead requests that the kernel may have under way at once, instead of 12; a reader of many
-  /// files would be held up by that. Beyond three quarters it waits for some to end.
+  /// Read-ahead requests that the kernel may have under way at once, instead of 12; a reader of
+  /// many files would be held up by that.
+  ///
+  /// Beyond three quarters it waits for some to end.
   private static var maxBackground: UInt16 { 64 }
 
   /// Used wherever the kernel offers it: lookups in one directory at the same time, symbolic link

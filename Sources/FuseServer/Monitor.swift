@@ -41,14 +41,9 @@ final class Monitor<State: ~Copyable>: Sendable {
     return body(&state.pointee)
   }
 
-  /// Looks at the state without waking anybody.
-  func read<Result>(_ body: (borrowing State) -> Result) -> Result {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body(state.pointee)
-  }
-
-  /// Waits until `isReady`, then changes the state. Wakes nobody.
+  /// Waits until `isReady`, then changes the state.
+  ///
+  /// Wakes nobody.
   func wait<Result: ~Copyable>(
     until isReady: (borrowing State) -> Bool,
     then body: (inout State) -> Result

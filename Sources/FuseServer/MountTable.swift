@@ -10,6 +10,11 @@ package struct MountTable: Sendable, Equatable {
   package struct DeviceNumber: Sendable, Equatable {
     package let major: UInt32
     package let minor: UInt32
+
+    package init(major: UInt32, minor: UInt32) {
+      self.major = major
+      self.minor = minor
+    }
   }
 
   /// One line of the table.
@@ -78,10 +83,10 @@ extension MountTable.Mount {
   /// The corresponding C function is `statvfs`.
   package var isDead: Bool {
     var status = statvfs()
-    let cause = withCString(mountpoint) { path -> POSIXErrno? in
-      statvfs(path, &status) == 0 ? nil : POSIXErrno.current
-    }
-    return cause?.rawValue == ENOTCONN || cause?.rawValue == ECONNABORTED
+    let path = cString(mountpoint)
+    guard statvfs(path, &status) != 0 else { return false }
+    let cause = POSIXErrno.current
+    return cause.rawValue == ENOTCONN || cause.rawValue == ECONNABORTED
   }
 
   // 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue

@@ -29,11 +29,17 @@ struct MountPlace: Sendable, Equatable {
   ///
   /// Does nothing if it is gone already, so that what others mounted there since is left alone.
   /// Whoever serves the mount must go on meanwhile: the helper may have to look at it.
-  func detach() throws(FuseError) {
-    guard let mount = try MountTable.current().mount(at: path), mount.device == device else {
-      return
+  ///
+  /// - Returns: why the mount is still there, if it is.
+  func detach() -> FuseError? {
+    do throws(FuseError) {
+      if try MountTable.current().mount(at: path)?.device == device {
+        try Mounter.unmount(path, isLazy: true)
+      }
+      return nil
+    } catch {
+      return error
     }
-    try Mounter.unmount(path, isLazy: true)
   }
 }
 
@@ -49,43 +55,29 @@ enum Mounter {
     guard let mount = try MountTable.current().mount(at: path), mount.isOurs else {
       throw .notMounted
     }
-    return MountedDevice(
-      device: device,
-      place: MountPlace(path: path, device: mount.device)
-    )
+    return MountedDevice(device: device, place: MountPlace(path: path, device: mount.device))
   }
 
   /// Unmounts what is at `path`, whatever it is, as far as this user may.
   static func unmount(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
     let flags = Int32(UMOUNT_NOFOLLOW) | (isLazy ? Int32(MNT_DETACH) : 0)
-    let cause = withCString(path) { path -> POSIXErrno? in
-      umount2(path, flags) == 0 ? nil : POSIXErrno.current
-    }
-    switch cause?.rawValue {
-    case nil: return
-    case EPERM: try Fusermount.unmount(path, isLazy: isLazy)
-    default: throw .unmountRefused(cause ?? .inputOutput)
-    }
+    let pathInC = cString(path)
+    guard umount2(pathInC, flags) != 0 else { return }
+    let cause = POSIXErrno.current
+    guard cause.rawValue == EPERM else { throw .unmountRefused(cause) }
+    try Fusermount.unmount(path, isLazy: isLazy)
   }
 
   /// The directory's path as the mount table will have it.
   private static func resolve(_ path: [UInt8]) throws(FuseError) -> [UInt8] {
     guard !path.isEmpty, !path.contains(0) else { throw .invalidPath }
-    var resolved: [UInt8] = []
-    let failure = withCString(path) { path -> POSIXErrno? in
-      guard let found = realpath(path, nil) else { return POSIXErrno.current }
-      defer { free(found) }
-      resolved = Array(UnsafeRawBufferPointer(start: found, count: strlen(found)))
-      return nil
-    }
-    if let failure { throw mountpointError(failure) }
+    let pathInC = cString(path)
+    guard let resolved = realpath(pathInC, nil) else { throw mountpointError(.current) }
+    defer { free(resolved) }
     var status = stat()
-    let outcome = withCString(resolved) { path -> POSIXErrno? in
-      stat(path, &status) == 0 ? nil : POSIXErrno.current
-    }
-    if let outcome { throw mountpointError(outcome) }
+    guard stat(resolved, &status) == 0 else { throw mountpointError(.current) }
     guard status.st_mode & S_IFMT == S_IFDIR else { throw .mountpointNotADirectory }
-    return resolved
+    return Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
   }
 
   private static func mountpointError(_ cause: POSIXErrno) -> FuseError {
@@ -119,17 +111,16 @@ enum Mounter {
       groupID: getgid()
     )
     let flags = UInt(MS_RDONLY | MS_NOSUID | MS_NODEV)
-    let cause = withCString(options.sourceName) { source in
-      withCString(path) { path -> POSIXErrno? in
-        Glibc.mount(source, path, FuseOptions.mountType, flags, data) == 0
-          ? nil : POSIXErrno.current
-      }
+    let source = cString(options.sourceName)
+    let target = cString(path)
+    guard Glibc.mount(source, target, FuseOptions.mountType, flags, data) != 0 else {
+      return device
     }
-    switch cause?.rawValue {
-    case nil: return device
+    let cause = POSIXErrno.current
+    switch cause.rawValue {
     case EPERM: return nil
     case ENODEV: throw .deviceMissing
-    default: throw .mountRefused(cause ?? .inputOutput)
+    default: throw .mountRefused(cause)
     }
   }
 

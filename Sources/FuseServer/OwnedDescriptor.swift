@@ -30,18 +30,9 @@ struct OwnedDescriptor: ~Copyable, Sendable {
   }
 }
 
-/// Calls `body` with `bytes` ended by NUL.
-func withCString<Result>(
-  _ bytes: some Collection<UInt8>,
-  _ body: (UnsafePointer<CChar>) -> Result
-) -> Result {
-  withUnsafeTemporaryAllocation(of: CChar.self, capacity: bytes.count + 1) { terminated in
-    for (index, byte) in bytes.enumerated() {
-      terminated.initializeElement(at: index, to: CChar(bitPattern: byte))
-    }
-    terminated.initializeElement(at: bytes.count, to: 0)
-    return body(UnsafePointer(terminated.baseAddress.unsafelyUnwrapped))
-  }
+/// The bytes ended by NUL, as C takes a path.
+func cString(_ bytes: some Sequence<UInt8>) -> [CChar] {
+  bytes.map { CChar(bitPattern: $0) } + [0]
 }
 
 /// Two connected sockets, both close-on-exec.

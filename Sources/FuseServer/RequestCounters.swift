@@ -34,7 +34,9 @@ final class RequestCounters: Sendable {
     counts.deallocate()
   }
 
-  /// Counts a request. Safe from every thread, and cheap.
+  /// Counts a request.
+  ///
+  /// Safe from every thread, and cheap.
   func count(_ opcode: UInt32) {
     let slot = min(Int(opcode), Self.slotCount - 1)
     counts[slot].add(1, ordering: .relaxed)

@@ -110,7 +110,9 @@ final class StopEvent: Sendable {
 
   var number: Int32 { descriptor.number }
 
-  /// Ends all loops. Safe from every thread; nobody takes the count away, so it stays readable.
+  /// Ends all loops.
+  ///
+  /// Safe from every thread; nobody takes the count away, so it stays readable.
   ///
   /// The corresponding C function is `eventfd_write`.
   func signal() {

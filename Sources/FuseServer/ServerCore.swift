@@ -6,7 +6,9 @@ import Glibc
 
 /// The state that every request handler reaches.
 final class ServerCore: Sendable {
-  /// The memory of each thread for one answer: the largest READ. Only pages that are used take room.
+  /// The memory of each thread for one answer: the largest READ.
+  ///
+  /// Only pages that are used take room.
   static var answerByteCount: Int { InitAnswer.largestRead }
 
   let fileSystem: any FuseFileSystem
