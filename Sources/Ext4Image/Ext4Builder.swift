@@ -1,0 +1,121 @@
+// From a directory and its tree to a checked ext4 file: mkfs.ext4 -d, a comparison with the tree, one
+// debugfs batch for what mkfs cannot write, a second comparison, e2fsck, rename. Knows nothing of
+// mounts: the directory may be one. docs/SEMANTICS.md says what the result promises.
+
+package import FileTree
+import Glibc
+package import SystemPackage
+
+/// What a build is doing.
+package enum Ext4Phase: String, Hashable, Sendable, CaseIterable {
+  case copying
+  case correcting
+  case checking
+  case finishing
+}
+
+/// How far a build is.
+package struct Ext4Progress: Hashable, Sendable {
+  package var phase: Ext4Phase
+  /// Bytes that the image takes on the disk so far.
+  package var allocatedBytes: UInt64
+  /// An upper bound for the bytes of the content.
+  package var contentBytes: UInt64
+}
+
+/// A finished file system.
+package struct Ext4Result: Hashable, Sendable {
+  package var path: FilePath
+  package var byteCount: UInt64
+  /// Bytes that the file takes on its disk.
+  package var allocatedByteCount: UInt64
+  package var blockCount: UInt64
+  package var freeBlockCount: UInt64
+  package var inodeCount: UInt32
+  package var freeInodeCount: UInt32
+  /// 16 bytes.
+  package var uuid: [UInt8]
+  package var label: String
+  /// Names of symbolic links that share a file in the tree and have one each in the image.
+  package var splitLinkCount: Int
+  /// Inodes that were corrected after mkfs.ext4.
+  package var correctedInodeCount: Int
+
+  /// The UUID as it is usually written.
+  package var uuidText: String {
+    let digits = uuid.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }
+    let groups = [0..<4, 4..<6, 6..<8, 8..<10, 10..<16]
+    return groups.map { digits[$0].joined() }.joined(separator: "-")
+  }
+}
+
+/// Makes ext4 files.
+package struct Ext4Builder: Sendable {
+  private let tools: E2fsTools
+
+  package init(tools: E2fsTools) {
+    self.tools = tools
+  }
+
+  /// Copies `source`, a directory that shows exactly `tree`, into the new ext4 file `output`.
+  ///
+  /// The file appears under its name when it is complete and checked, and replaces a regular file
+  /// there. After an error or a cancellation nothing is left behind.
+  ///
+  /// - Parameter progress: Called from any thread, a few times a second and at each change of phase.
+  package func build(
+    _ tree: Tree,
+    from source: FilePath,
+    to output: FilePath,
+    options: Ext4Options,
+    progress: @escaping @Sendable (Ext4Progress) -> Void = { _ in }
+  ) async throws(Ext4Error) -> Ext4Result {
+    let numbering = try InodeNumbering(of: tree)
+    let content = try Ext4Content(of: tree, numbering: numbering)
+    let geometry = try Ext4Geometry(for: content, size: options.size)
+    try tools.check(content, of: tree)
+    let source = try Self.directory(source)
+    let target = try OutputTarget(output)
+    let work = try WorkDirectory(beside: target)
+    defer { work.remove() }
+    let descriptor = try Self.createImage(work.image, byteCount: geometry.byteCount)
+    defer { close(descriptor) }
+    let run = Ext4Build(
+      tools: tools,
+      tree: tree,
+      geometry: geometry,
+      label: options.label,
+      target: target,
+      work: work,
+      image: FileDescriptor(rawValue: descriptor),
+      progress: progress
+    )
+    return try await run.perform(from: source)
+  }
+
+  private static func directory(_ path: FilePath) throws(Ext4Error) -> FilePath {
+    let resolved = try HostFile.resolved(path)
+    guard let mode = try HostFile.mode(of: resolved), mode & S_IFMT == S_IFDIR else {
+      throw .sourceIsNotADirectory(path)
+    }
+    return resolved
+  }
+
+  /// The directory around it is private, so the file can have its final mode, 0644 less the umask,
+  /// from the start.
+  private static func createImage(
+    _ path: FilePath,
+    byteCount: UInt64
+  ) throws(Ext4Error) -> Int32 {
+    let descriptor = try HostFile.createOpen(path, permissions: 0o644)
+    do {
+      try HostFile.check("truncate", path) { _ in
+        ftruncate(descriptor, off_t(clamping: byteCount))
+      }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    return descriptor
+  }
+}

@@ -1,0 +1,37 @@
+// What an ext4 file system with 4 KiB blocks cannot hold, checked before anything is written.
+// Source: Linux Documentation/filesystems/ext4; e2fsprogs, lib/ext2fs.
+
+import FileTree
+import Offsets
+
+package enum Ext4Limits {
+  /// EXT4_LINK_MAX. Names of a file; subdirectories + 2 of a directory.
+  package static let linkCount: UInt64 = 65_000
+  /// A target must leave room for its end mark in one block: 4096 − 1.
+  package static let linkTargetByteCount: UInt64 = 4096 - 1
+  /// 2³² blocks of 4 KiB: 16 TiB.
+  package static let fileByteCount: UInt64 = 1 << 44
+  /// 2³² − 1 blocks: more would need 64-bit block numbers in places where not all tools know them.
+  package static let imageByteCount: UInt64 = ((1 << 32) - 1) << 12
+
+  /// - Throws: the limit that `node` breaks, with its path.
+  static func check(
+    _ node: Node,
+    named name: [UInt8],
+    inRoot: Bool,
+    path: () -> [UInt8]
+  ) throws(Ext4Error) {
+    if UInt64(node.linkCount) > linkCount {
+      throw .tooManyLinks(path: path(), count: UInt64(node.linkCount))
+    }
+    if node.kind == .symbolicLink, node.size > linkTargetByteCount {
+      throw .symbolicLinkTooLong(path: path(), byteCount: node.size)
+    }
+    if node.kind == .regular, node.size > fileByteCount {
+      throw .fileTooLarge(path: path(), byteCount: node.size)
+    }
+    if inRoot, name.elementsEqual("lost+found".utf8), node.kind != .directory {
+      throw .lostAndFoundIsNotADirectory
+    }
+  }
+}
