@@ -23,8 +23,9 @@ build: ## Build the release binary: .build/release/banger-fs
 	$(INSTALL_DEPENDENCIES) build
 	$(RELEASE) --product banger-fs
 
-test: images deb ## Run all tests
+test: ## Run all tests
 	$(INSTALL_DEPENDENCIES) build run image test deb
+	$(MAKE) --no-print-directory images deb
 	$(SWIFT) build --product banger-fs
 	$(SWIFT) test
 	Packaging/test-deb $(DEB) .build/images/small
