@@ -1,8 +1,10 @@
 // The cache: where it is, whom it must belong to, and the files in it that are ours. Knows neither
 // what an index file contains nor when one is stale. Everything here may be deleted at any time.
 //
-//   CACHE/banger/index/VERSION/sha256/HEX    one index for each layer blob
-//   CACHE/banger/locks/sha256-HEX            held while that index is being made
+//   CACHE/banger/index/VERSION/sha256/HEX     one index for each layer blob
+//   CACHE/banger/copies/VERSION/sha256/HEX    seekable copies of those that need one
+//   CACHE/banger/verified/VERSION/sha256/HEX  which file was found to be the blob
+//   CACHE/banger/locks/sha256-HEX             held while one of these is being made
 //
 // Source: XDG Base Directory Specification 0.8 (XDG_CACHE_HOME).
 
@@ -15,8 +17,9 @@ package import SystemPackage
 /// Usable from any thread, and by several processes at once.
 package final class CacheDirectory: Sendable {
   package let path: FilePath
-  private let sha256Indexes: DirectoryHandle
-  private let sha512Indexes: DirectoryHandle
+  private let indexes: DigestDirectories
+  private let copies: DigestDirectories
+  private let verified: DigestDirectories
   private let locks: DirectoryHandle
 
   /// Where the cache is unless somebody says otherwise, or `nil` without a home directory.
@@ -34,9 +37,11 @@ package final class CacheDirectory: Sendable {
   /// Opens the cache at `path`, making what is missing with mode 0700, and removes temporary files
   /// that died with their writers.
   ///
+  /// `version` is the form of the files in it: those of another form are not seen.
+  ///
   /// - Throws: `.cacheOwnedByAnother` and `.cacheWritableByOthers`, because whoever can write to a
   ///   cache decides what an image contains; else the system's refusal.
-  package init(opening path: FilePath, indexVersion: Int) throws(ImageStoreError) {
+  package init(opening path: FilePath, version: Int) throws(ImageStoreError) {
     self.path = path
     try Self.makeDirectories(path)
     let root: DirectoryHandle
@@ -44,44 +49,93 @@ package final class CacheDirectory: Sendable {
     try Self.checkOwnership(of: root)
     let ours = try Self.open("banger", in: root)
     locks = try Self.open("locks", in: ours)
-    let version = try Self.open(String(indexVersion), in: Self.open("index", in: ours))
-    sha256Indexes = try Self.open(Digest.Algorithm.sha256.rawValue, in: version)
-    sha512Indexes = try Self.open(Digest.Algorithm.sha512.rawValue, in: version)
-    PendingFile.removeAbandoned(in: sha256Indexes)
-    PendingFile.removeAbandoned(in: sha512Indexes)
+    indexes = try DigestDirectories(.index, version: version, in: ours)
+    copies = try DigestDirectories(.copies, version: version, in: ours)
+    verified = try DigestDirectories(.verified, version: version, in: ours)
   }
 
-  /// Where the index of a blob is or would be, for messages.
-  package func indexPath(of blob: Digest) -> FilePath {
-    directory(for: blob).path.appending(blob.hex)
+  /// One kind of file of one version: a directory for each digest algorithm.
+  private struct DigestDirectories {
+    let sha256: DirectoryHandle
+    let sha512: DirectoryHandle
+
+    init(
+      _ kind: CacheKind,
+      version: Int,
+      in parent: DirectoryHandle
+    ) throws(ImageStoreError) {
+      let place = try CacheDirectory.open(
+        String(version),
+        in: CacheDirectory.open(kind.rawValue, in: parent)
+      )
+      sha256 = try CacheDirectory.open(Digest.Algorithm.sha256.rawValue, in: place)
+      sha512 = try CacheDirectory.open(Digest.Algorithm.sha512.rawValue, in: place)
+      PendingFile.removeAbandoned(in: sha256)
+      PendingFile.removeAbandoned(in: sha512)
+    }
   }
 
-  /// Opens the index of a blob for reading, or returns `nil` where there is none to be trusted.
+  /// Where a blob's file is or would be, for messages.
+  package func path(_ kind: CacheKind, of blob: Digest) -> FilePath {
+    directory(kind, for: blob).path.appending(blob.hex)
+  }
+
+  /// Opens a blob's file for reading, or returns `nil` where there is none to be trusted.
   ///
-  /// A link, a directory, or a file that others own or may write is none. The caller closes it.
-  package func openIndex(of blob: Digest) throws(ImageStoreError) -> FileDescriptor? {
+  /// A link, a directory, or a file that others own or may write is none.
+  package func open(_ kind: CacheKind, of blob: Digest) throws(ImageStoreError) -> CachedFile? {
     let descriptor: FileDescriptor
     do {
-      descriptor = try directory(for: blob).openFile(blob.hex, O_RDONLY)
+      descriptor = try directory(kind, for: blob).openFile(blob.hex, O_RDONLY)
     } catch Errno.noSuchFileOrDirectory, Errno.tooManySymbolicLinkLevels {
       return nil
     } catch {
-      throw .system("open", indexPath(of: blob), error)
+      throw .system("open", path(kind, of: blob), error)
     }
     do {
       let status = try fileStatus(of: descriptor)
-      if status.isRegularFile, status.isOursAlone { return descriptor }
+      if status.isRegularFile, status.isOursAlone, let byteCount = Int(exactly: status.st_size) {
+        return CachedFile(descriptor, byteCount: byteCount, path: path(kind, of: blob))
+      }
     } catch {
       descriptor.closeIgnoringErrors()
-      throw .system("read the status", indexPath(of: blob), error)
+      throw .system("read the status", path(kind, of: blob), error)
     }
     descriptor.closeIgnoringErrors()
     return nil
   }
 
-  /// Begins a new index for a blob; it appears, whole, when it is published.
-  package func createIndex(of blob: Digest) throws(ImageStoreError) -> PendingFile {
-    try PendingFile(replacing: blob.hex, in: directory(for: blob))
+  /// Begins a new file for a blob; it appears, whole, when it is published.
+  package func create(_ kind: CacheKind, of blob: Digest) throws(ImageStoreError) -> PendingFile {
+    try PendingFile(replacing: blob.hex, in: directory(kind, for: blob))
+  }
+
+  /// Removes files of one kind, those used longest ago first, down to `limit` bytes in all.
+  ///
+  /// The file of `kept` stays, and its size counts.
+  /// A file that somebody has open or mapped lives on for them.
+  package func evict(
+    _ kind: CacheKind,
+    downTo limit: UInt64,
+    keeping kept: Digest
+  ) throws(ImageStoreError) {
+    let directory = directory(kind, for: kept)
+    do throws(Errno) {
+      var files = try directory.filesByLastUse()
+      var total = files.reduce(0) { $0 + $1.byteCount }
+      while total > limit, !files.isEmpty {
+        let oldest = files.removeFirst()
+        if oldest.name == kept.hex { continue }
+        do {
+          try directory.unlink(oldest.name)
+        } catch Errno.noSuchFileOrDirectory {
+          // Another process evicts too; the space is free either way.
+        }
+        total -= oldest.byteCount
+      }
+    } catch {
+      throw .system("evict files from", directory.path, error)
+    }
   }
 
   /// Waits until no other thread or process holds the lock of a blob, and takes it.
@@ -98,10 +152,16 @@ package final class CacheDirectory: Sendable {
     "\(blob.algorithm.rawValue)-\(blob.hex)"
   }
 
-  private func directory(for blob: Digest) -> DirectoryHandle {
-    switch blob.algorithm {
-    case .sha256: sha256Indexes
-    case .sha512: sha512Indexes
+  private func directory(_ kind: CacheKind, for blob: Digest) -> DirectoryHandle {
+    let directories =
+      switch kind {
+      case .index: indexes
+      case .copies: copies
+      case .verified: verified
+      }
+    return switch blob.algorithm {
+    case .sha256: directories.sha256
+    case .sha512: directories.sha512
     }
   }
 

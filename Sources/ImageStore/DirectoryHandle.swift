@@ -74,6 +74,22 @@ final class DirectoryHandle: Sendable {
     try retrying { unlinkat(descriptor, name, 0) }
   }
 
+  /// The finished plain files in this directory, the one that was used longest ago first.
+  ///
+  /// Opening a file for reading counts as a use as far as the mount option `relatime` lets it.
+  func filesByLastUse() throws(Errno) -> [(name: String, byteCount: UInt64)] {
+    var files: [(name: String, byteCount: UInt64, used: timespec)] = []
+    // Names with a leading dot are files that somebody is still writing.
+    for name in try names(startingWith: "") where !name.hasPrefix(".") {
+      var status = stat()
+      guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.isRegularFile
+      else { continue }
+      files.append((name, UInt64(clamping: status.st_size), status.st_atim))
+    }
+    files.sort { ($0.used.tv_sec, $0.used.tv_nsec) < ($1.used.tv_sec, $1.used.tv_nsec) }
+    return files.map { ($0.name, $0.byteCount) }
+  }
+
   /// Makes names created, renamed or removed here survive a crash.
   func synchronize() throws(Errno) {
     try retrying { fsync(descriptor) }

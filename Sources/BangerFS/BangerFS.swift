@@ -1,0 +1,47 @@
+// The command: its subcommands, and what happens to an error that none of them handled.
+
+import ArgumentParser
+
+@main
+struct BangerFS: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "banger-fs",
+    abstract: "Gives people the file system of an OCI image: at once, and without privileges.",
+    discussion: """
+      Images are named as skopeo names them: oci:DIR[:TAG][@DIGEST]. Nothing is unpacked: files are \
+      read out of the compressed layers where these lie, and indexes of the layers are kept in the \
+      cache.
+
+      Exit status: 0 done, 1 unclassified, 64 usage, 65 the image is invalid, 66 no such image, \
+      layer or path, 69 a tool is unavailable, 73 cannot create the output or the mount, 74 local \
+      input or output failed, 75 trying again may help, 77 not permitted, 130 interrupted.
+      """,
+    version: version,
+    subcommands: [
+      MountCommand.self, UnmountCommand.self, MountsCommand.self, MaterializeCommand.self,
+      ListCommand.self, StatCommand.self, CatCommand.self, LayersCommand.self, InspectCommand.self,
+      DumpCommand.self, DoctorCommand.self,
+    ]
+  )
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      finish(error)
+    }
+  }
+
+  /// Prints what went wrong and exits: our own errors in one line each, ArgumentParser's its own way.
+  private static func finish(_ error: any Error) -> Never {
+    guard let failure = CommandFailure(error) else { exit(withError: error) }
+    StandardError.write("banger-fs: \(failure.message)\n")
+    if let hint = failure.hint { StandardError.write("hint: \(hint)\n") }
+    exit(withError: ExitCode(failure.status.rawValue))
+  }
+}

@@ -1,0 +1,169 @@
+// layers: what the layers of an image are, and what was odd about them.
+
+import ArgumentParser
+import FileTree
+import ImageStore
+import Layers
+import OCISpec
+import Offsets
+
+struct LayersCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "layers",
+    abstract: "Show the layers of an image, base first."
+  )
+
+  @OptionGroup var image: ImageOptions
+
+  @Flag(help: "What was tolerated in each layer, and where.")
+  var warnings = false
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let (resolved, opened) = try Wiring.open(image)
+    let history = resolved.configuration.historyByLayer()
+    let facts = opened.indexes.indices.map { number in
+      LayerFacts(
+        resolved.layers[number],
+        opened.indexes[number],
+        createdBy: history.flatMap { $0.indices.contains(number) ? $0[number].createdBy : nil },
+        mergeWarnings: opened.files.warnings
+      )
+    }
+    var out = StandardOutput()
+    switch output.format {
+    case .text:
+      for line in warnings ? warningLines(facts) : table(facts) { try out.line(line) }
+    case .json:
+      try out.line(try JSONDocument(Facts(layers: facts)).text())
+    }
+    try out.flush()
+  }
+
+  private struct Facts: Encodable {
+    var layers: [LayerFacts]
+  }
+
+  private func table(_ facts: [LayerFacts]) -> [String] {
+    var table = Table([
+      ("LAYER", .right), ("DIGEST", .left), ("COMPRESSED", .right), ("SIZE", .right),
+      ("ENTRIES", .right), ("WHITEOUTS", .right), ("POINTS", .right), ("WARNINGS", .right),
+      ("CREATED BY", .left),
+    ])
+    for layer in facts {
+      table.add([
+        "\(layer.layer)", String(layer.digest.prefix(19)),
+        ByteCount.text(layer.compressedBytes), ByteCount.text(layer.tarBytes),
+        "\(layer.entries)", "\(layer.whiteouts)", "\(layer.seekPoints)",
+        "\(layer.warnings.reduce(0) { $0 + $1.count })",
+        EscapedBytes.string((layer.createdBy ?? "-").utf8.prefix(60)),
+      ])
+    }
+    return table.lines
+  }
+
+  private func warningLines(_ facts: [LayerFacts]) -> [String] {
+    facts.flatMap { layer in
+      layer.warnings.map { warning in
+        let times = warning.count == 1 ? "" : " (\(warning.count) times)"
+        return "layer \(layer.layer) \(layer.digest): \(warning.text)\(times), "
+          + "first at \(warning.stream) byte \(warning.offset)"
+      }
+    }
+  }
+}
+
+/// What is known of one layer, for text and JSON.
+struct LayerFacts: Encodable {
+  var layer: Int
+  var digest: String
+  var diffID: String
+  var mediaType: String
+  var codec: String
+  var compressedBytes: UInt64
+  var tarBytes: UInt64
+  var entries: Int
+  /// Whiteouts and opaque marks.
+  var whiteouts: Int
+  var seekPoints: Int
+  var indexBytes: Int
+  var createdBy: String?
+  var warnings: [Warning]
+
+  struct Warning: Encodable {
+    var text: String
+    var count: UInt64
+    /// `blob` or `tar`: the stream that `offset` counts in.
+    var stream: String
+    var offset: UInt64
+  }
+
+  init(
+    _ resolved: ResolvedLayer,
+    _ index: LayerIndex,
+    createdBy: String?,
+    mergeWarnings: TreeWarnings
+  ) {
+    layer = resolved.index
+    digest = resolved.descriptor.digest.description
+    diffID = resolved.diffID.description
+    mediaType = resolved.descriptor.mediaType.description
+    codec = "\(index.codec)"
+    compressedBytes = index.blobByteCount
+    tarBytes = index.tarByteCount
+    entries = index.table.entries.count
+    whiteouts = index.table.entries.count { $0.kind == .whiteout || $0.kind == .opaque }
+    seekPoints = index.points.count
+    indexBytes = index.byteCount
+    self.createdBy = createdBy
+    warnings =
+      index.warnings.map(Warning.init)
+      + Self.mergeWarnings(mergeWarnings, ofLayer: resolved.index)
+  }
+
+  /// The merge's warnings about one layer, by kind; the places of each kind are bounded.
+  private static func mergeWarnings(_ all: TreeWarnings, ofLayer layer: Int) -> [Warning] {
+    TreeWarning.Kind.allCases.compactMap { kind in
+      let places = all.places.filter { $0.layer == layer && $0.kind == kind }
+      return places.first.map {
+        Warning(
+          text: kind.text,
+          count: UInt64(places.count),
+          stream: "tar",
+          offset: $0.member.bytes
+        )
+      }
+    }
+  }
+}
+
+extension LayerFacts.Warning {
+  init(_ warning: LayerWarning) {
+    text = warning.text
+    count = warning.count
+    switch warning.first {
+    case .blob(let position):
+      stream = "blob"
+      offset = position.bytes
+    case .tar(let position):
+      stream = "tar"
+      offset = position.bytes
+    }
+  }
+}
+
+extension TreeWarning.Kind {
+  var text: String {
+    switch self {
+    case .whiteoutWithoutDirectory: "whiteout below a path that is gone or no directory"
+    case .duplicateEntry: "the same path again; the last one counts"
+    case .replacedLowerSymbolicLink: "symbolic link of a lower layer replaced by a directory"
+    case .replacedParent: "parent that is no directory replaced by one"
+    case .linkBeforeTarget: "hard link before its target"
+    case .linkToHiddenTarget: "hard link to a path that the same layer hides"
+    case .linkToItself: "hard link to itself ignored"
+    case .nullDevice: "character device 0:0 kept as a device"
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// ls: what is in a directory of an image.
+
+import ArgumentParser
+import FileTree
+import FlatArrays
+import Layers
+
+struct ListCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "ls",
+    abstract: "List a directory of an image, without mounting it."
+  )
+
+  @OptionGroup var image: ImageOptions
+
+  @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
+  var path = "/"
+
+  @Flag(name: .shortAndLong, help: "One line of details for each file.")
+  var long = false
+
+  @Flag(
+    name: [.customShort("R"), .long],
+    help: "Everything below the directory too, with whole paths."
+  )
+  var recursive = false
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let tree = try Wiring.open(image).opened.files.tree
+    let steps = try selected(in: tree)
+    var out = StandardOutput()
+    switch output.format {
+    case .text:
+      for line in lines(steps, in: tree) { try out.line(line) }
+    case .json:
+      let entries = steps.map { FileFacts($0, in: tree) }
+      try out.line(try JSONDocument(Listing(entries: entries)).text())
+    }
+    try out.flush()
+  }
+
+  private struct Listing: Encodable {
+    var entries: [FileFacts]
+  }
+
+  /// The names to print: a file itself, a directory's children, or all below it.
+  private func selected(in tree: Tree) throws -> [WalkStep] {
+    let start = try tree.find(path, followingLast: !long)
+    let directory = tree[start.node]
+    guard directory.kind == .directory else { return [start] }
+    if recursive { return Array(tree.walk(from: start.node, prefix: start.path)) }
+    return tree.children(of: directory).map { child in
+      WalkStep(path: tree.name(of: child).array, node: child.node)
+    }
+  }
+
+  private func lines(_ steps: [WalkStep], in tree: Tree) -> [String] {
+    let names = steps.map { step in
+      recursive ? "/" + EscapedBytes.string(step.path) : EscapedBytes.string(step.path)
+    }
+    guard long else { return names }
+    let details = steps.map { LongFormat(of: tree[$0.node], in: tree) }
+    return LongFormat.align(details, names: names)
+  }
+}

@@ -1,0 +1,133 @@
+// mount: an image as a read-only file system, in the background unless told otherwise.
+
+import ArgumentParser
+import FuseServer
+import Glibc
+import ImageStore
+import Layers
+import Logging
+import OCISpec
+import TreeMount
+
+struct MountCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "mount",
+    abstract: "Mount an image read-only.",
+    discussion: """
+      Returns when the mount can be used; the file system is then served by a process in the \
+      background, until it is unmounted. Anybody may mount at an empty directory of their own, through \
+      fusermount3; what is mounted is for its mounter alone, unless -o allow_other lets others in.
+      """
+  )
+
+  @OptionGroup var image: ImageOptions
+
+  @Argument(help: ArgumentHelp("An empty directory.", valueName: "mountpoint"))
+  var mountpoint: String
+
+  @Flag(name: [.customShort("f"), .long], help: "Stay in front, and unmount on Ctrl-C.")
+  var foreground = false
+
+  @Option(
+    name: .customShort("o"),
+    parsing: .singleValue,
+    help: ArgumentHelp("Mount options: allow_other, nonempty.", valueName: "options")
+  )
+  var options: [String] = []
+
+  @Option(
+    name: .customLong("log"),
+    help: ArgumentHelp(
+      "Where a mount in the background says why a read failed (default: nowhere).",
+      valueName: "file"
+    )
+  )
+  var logFile: String?
+
+  @Flag(help: .hidden)
+  var background = false
+
+  @Option(help: .hidden)
+  var requestCounts: String?
+
+  func run() throws {
+    let options = try MountOptions(options)
+    let place = try Mountpoint(checking: mountpoint, allowsNonEmpty: options.allowsNonEmpty)
+    if foreground || background {
+      try serve(at: place, options)
+    } else {
+      try startInBackground(at: place)
+    }
+  }
+
+  // MARK: In front
+
+  private func startInBackground(at place: Mountpoint) throws {
+    let arguments = CommandLine.arguments
+    let child = try BackgroundProcess(arguments: arguments + ["--background"])
+    let watcher = SignalWatcher { _ in kill(child.processID, SIGTERM) }
+    defer { withExtendedLifetime(watcher) {} }
+    if let status = child.waitUntilReady() {
+      throw ExitCode(status == 128 + SIGTERM ? ExitStatus.interrupted.rawValue : status)
+    }
+    guard let root = opendir(place.text) else {
+      throw CommandFailure(
+        .cannotCreate,
+        "\(mountpoint): mounted, but cannot be listed: \(String(cString: strerror(errno)))"
+      )
+    }
+    closedir(root)
+  }
+
+  // MARK: In the serving process
+
+  private func serve(at place: Mountpoint, _ options: MountOptions) throws {
+    let (resolved, opened) = try Wiring.open(image)
+    let logger = try makeLogger()
+    let fuseOptions = FuseOptions(
+      for: .use(allowsOtherUsers: options.allowsOtherUsers),
+      of: opened.files,
+      sourceName: Array(resolved.reference.text.utf8)
+    )
+    let fileSystem = TreeFileSystem(files: opened.files, reportFailure: logger.report)
+    let session: FuseSession
+    do {
+      session = try FuseSession(serving: fileSystem, at: place.path, options: fuseOptions)
+    } catch {
+      throw CommandFailure(error).of(mountpoint)
+    }
+    let watcher = SignalWatcher { _ in session.stop() }
+    defer { withExtendedLifetime(watcher) {} }
+    logger.mounted(resolved, at: place)
+    if background { detach(session) }
+    let end = session.waitUntilEnded()
+    try writeRequestCounts(of: session)
+    if case .failed(let error) = end { throw CommandFailure(error).of(mountpoint) }
+  }
+
+  /// Leaves the terminal and the current directory to their owners.
+  private func detach(_ session: FuseSession) {
+    let isAwaited = BackgroundProcess.sayReady()
+    chdir("/")
+    let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+    dup2(null, STDOUT_FILENO)
+    dup2(null, STDERR_FILENO)
+    close(null)
+    // Whoever started us was interrupted meanwhile and does not know of a mount.
+    if !isAwaited { session.stop() }
+  }
+
+  private func makeLogger() throws(CommandFailure) -> MountLog {
+    guard let logFile else { return MountLog(descriptor: STDERR_FILENO) }
+    let descriptor = open(logFile, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else {
+      throw CommandFailure(.cannotCreate, "\(logFile): \(String(cString: strerror(errno)))")
+    }
+    return MountLog(descriptor: descriptor)
+  }
+
+  private func writeRequestCounts(of session: FuseSession) throws {
+    guard let requestCounts else { return }
+    try RequestCounts.write(session.requestCounts, to: requestCounts)
+  }
+}

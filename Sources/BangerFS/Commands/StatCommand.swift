@@ -1,0 +1,88 @@
+// stat: everything that is known of one file of an image.
+
+import ArgumentParser
+import FileTree
+import FlatArrays
+import ImageStore
+import Layers
+import OCISpec
+
+struct StatCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "stat",
+    abstract: "Show what is known of a file, and which layer put it."
+  )
+
+  @OptionGroup var image: ImageOptions
+
+  @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
+  var path: String
+
+  @Flag(name: [.customShort("L"), .long], help: "Follow a symbolic link at the end of the path.")
+  var dereference = false
+
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let (resolved, opened) = try Wiring.open(image)
+    let tree = opened.files.tree
+    let step = try tree.find(path, followingLast: dereference)
+    let origin = Origin(of: tree[step.node], in: resolved, opened.indexes.map(\.table))
+    var out = StandardOutput()
+    switch output.format {
+    case .text:
+      for line in lines(step, origin, in: tree) { try out.line(line) }
+    case .json:
+      let facts = Facts(
+        file: FileFacts(step, in: tree),
+        origin: origin,
+        xattrs: tree.extendedAttributes(of: tree[step.node]).map(Attribute.init)
+      )
+      try out.line(try JSONDocument(facts).text())
+    }
+    try out.flush()
+  }
+
+  private func lines(_ step: WalkStep, _ origin: Origin, in tree: Tree) -> [String] {
+    let node = tree[step.node]
+    var lines = [
+      "path: /" + EscapedBytes.string(step.path),
+      "type: " + FileFacts.name(of: node.kind),
+      "mode: \(ModeText.string(node)) (0\(String(node.mode, radix: 8)))",
+      "owner: \(node.uid):\(node.gid)",
+      "size: \(node.kind == .regular || node.kind == .symbolicLink ? node.size : 0)",
+      "links: \(node.linkCount)",
+      "inode: \(step.node.inodeNumber)",
+      "modified: \(TimeText.string(node)) UTC, \(node.nanoseconds) ns",
+    ]
+    if node.kind == .symbolicLink {
+      lines.append("target: " + EscapedBytes.string(tree.target(of: node).array))
+    }
+    if node.kind == .characterDevice || node.kind == .blockDevice {
+      lines.append("device: \(node.deviceMajor):\(node.deviceMinor)")
+    }
+    for attribute in tree.extendedAttributes(of: node) {
+      let name = EscapedBytes.string(attribute.name.array)
+      lines.append("xattr: \(name)=\(EscapedBytes.string(attribute.value.array))")
+    }
+    return lines + origin.lines
+  }
+
+  /// Everything in one flat object.
+  private struct Facts: Encodable {
+    var file: FileFacts
+    var origin: Origin
+    var xattrs: [Attribute]
+
+    private enum Keys: String, CodingKey {
+      case origin, xattrs
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      try file.encode(to: encoder)
+      var container = encoder.container(keyedBy: Keys.self)
+      try container.encode(origin, forKey: .origin)
+      try container.encode(xattrs, forKey: .xattrs)
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// Sizes on the command line: bytes, or a number with K, M, G or T for powers of 1024.
+
+import ArgumentParser
+import Ext4Image
+
+struct ByteCountArgument: ExpressibleByArgument, Equatable {
+  let byteCount: UInt64
+
+  init?(argument: String) {
+    let units: [Character: UInt64] = ["K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40]
+    var digits = argument.uppercased()
+    // "4G", "4GiB" and "4GB" mean the same: nobody makes disks of decimal gigabytes here.
+    for suffix in ["IB", "B"] where digits.hasSuffix(suffix) && digits.count > suffix.count {
+      digits.removeLast(suffix.count)
+      break
+    }
+    var unit: UInt64 = 1
+    if let last = digits.last, let known = units[last] {
+      unit = known
+      digits.removeLast()
+    }
+    guard let number = UInt64(digits) else { return nil }
+    let (product, overflow) = number.multipliedReportingOverflow(by: unit)
+    guard !overflow else { return nil }
+    byteCount = product
+  }
+}
+
+enum SizeArgument: ExpressibleByArgument, Equatable {
+  case automatic
+  case exact(UInt64)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .automatic
+    } else if let size = ByteCountArgument(argument: argument) {
+      self = .exact(size.byteCount)
+    } else {
+      return nil
+    }
+  }
+
+  var defaultValueDescription: String { "auto" }
+
+  func ext4Size(free: ByteCountArgument?) throws -> Ext4Size {
+    switch self {
+    case .automatic: .automatic(free: free?.byteCount)
+    case .exact(let byteCount): .exact(byteCount)
+    }
+  }
+}

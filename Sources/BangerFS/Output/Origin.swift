@@ -1,0 +1,42 @@
+// Where a file comes from: which layer, and which member of it.
+
+import FileTree
+import FlatArrays
+import Foundation
+import ImageStore
+import OCISpec
+import Offsets
+
+struct Origin: Encodable {
+  /// Counted from the base; absent where no layer has an entry for a directory.
+  var layer: Int?
+  var layerDigest: String?
+  /// The member's first header byte in the layer's tar stream.
+  var memberOffset: UInt64?
+
+  init(of node: Node, in image: ResolvedImage, _ tables: [LayerTable]) {
+    let layer = Int(node.layer)
+    guard node.entry != Node.implicitEntry, tables.indices.contains(layer) else { return }
+    self.layer = layer
+    layerDigest = image.layers[layer].descriptor.digest.description
+    memberOffset = tables[layer].entries[Int(node.entry)].header.bytes
+  }
+
+  var lines: [String] {
+    guard let layer, let layerDigest, let memberOffset else {
+      return ["layer: none has an entry for this directory"]
+    }
+    return ["layer: \(layer) \(layerDigest)", "member: at tar byte \(memberOffset)"]
+  }
+}
+
+/// An extended attribute for JSON: values are bytes.
+struct Attribute: Encodable {
+  var name: String
+  var valueBase64: String
+
+  init(_ attribute: (name: ByteSlice, value: ByteSlice)) {
+    name = JSONBytes(attribute.name.array).text
+    valueBase64 = Data(attribute.value.array).base64EncodedString()
+  }
+}

@@ -1,0 +1,132 @@
+// A mount for this process's own use, in a directory of its own below the cache. It goes with the
+// command; what a killed command left is cleared by the next one.
+
+import FuseServer
+import Glibc
+import ImageStore
+import Layers
+import OCISpec
+import Synchronization
+import SystemPackage
+import TreeMount
+
+/// A private mount of an image, to be copied from.
+final class PrivateMount: Sendable {
+  let path: FilePath
+  private let session: FuseSession
+  private let directoryDescriptor: Int32
+  private let failure: FirstFailure
+
+  /// The first read that failed: mkfs.ext4 only knows that there was one.
+  private final class FirstFailure: Sendable {
+    private let error = Mutex<LayersError?>(nil)
+
+    func note(_ failure: ReadFailure) {
+      error.withLock { $0 = $0 ?? failure.error }
+    }
+
+    var value: LayersError? { error.withLock { $0 } }
+  }
+
+  init(_ files: ImageFiles, of image: ResolvedImage, below directory: FilePath) throws {
+    try Self.makeDirectory(directory)
+    Self.clearAbandoned(in: directory)
+    let (path, descriptor) = try Self.makeMountpoint(in: directory)
+    let failure = FirstFailure()
+    let fileSystem = TreeFileSystem(files: files) { failure.note($0) }
+    let options = FuseOptions(
+      for: .copying,
+      of: files,
+      sourceName: Array(image.reference.text.utf8)
+    )
+    do {
+      session = try FuseSession(
+        serving: fileSystem,
+        at: Array(path.string.utf8),
+        options: options
+      )
+    } catch {
+      Self.remove(path, descriptor)
+      throw CommandFailure(error).of(path.string)
+    }
+    self.path = path
+    self.failure = failure
+    directoryDescriptor = descriptor
+  }
+
+  /// Why a read failed, if one did.
+  var readFailure: LayersError? { failure.value }
+
+  var requestCounts: [String: UInt64] { session.requestCounts }
+
+  /// Unmounts, and removes the directory.
+  ///
+  /// Whatever ends the command calls this.
+  func end() {
+    session.stop()
+    _ = session.waitUntilEnded()
+    Self.remove(path, directoryDescriptor)
+  }
+
+  // MARK: The directory
+
+  private static func makeDirectory(_ directory: FilePath) throws(CommandFailure) {
+    guard mkdir(directory.string, 0o700) == 0 || errno == EEXIST else {
+      throw CommandFailure(
+        .cannotCreate,
+        "\(directory): \(String(cString: strerror(errno)))"
+      )
+    }
+  }
+
+  /// A new directory that is locked for as long as we live, so that others can tell.
+  private static func makeMountpoint(
+    in directory: FilePath
+  ) throws(CommandFailure) -> (FilePath, Int32) {
+    while true {
+      let name = String(UInt64.random(in: .min ... .max), radix: 16)
+      let path = directory.appending(name)
+      guard mkdir(path.string, 0o700) == 0 else {
+        throw CommandFailure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
+      }
+      let descriptor = open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return (path, descriptor) }
+      // Somebody clearing up took it for abandoned in the instant before the lock.
+      close(descriptor)
+    }
+  }
+
+  private static func remove(_ path: FilePath, _ descriptor: Int32) {
+    rmdir(path.string)
+    close(descriptor)
+  }
+
+  /// Removes the mounts and directories of commands that were killed.
+  ///
+  /// Best effort.
+  private static func clearAbandoned(in directory: FilePath) {
+    guard let stream = opendir(directory.string) else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if !name.hasPrefix(".") { clear(directory.appending(name)) }
+    }
+  }
+
+  private static func clear(_ path: FilePath) {
+    do throws(FuseError) {
+      let bytes = Array(path.string.utf8)
+      _ = try MountTable.clearDeadMount(at: bytes)
+      // A live one is another command's.
+      if try MountTable.current().mount(at: bytes) != nil { return }
+    } catch {
+      return
+    }
+    let descriptor = open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { return }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { rmdir(path.string) }
+    close(descriptor)
+  }
+}

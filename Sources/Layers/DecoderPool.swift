@@ -1,0 +1,133 @@
+// The decoders of one layer that nobody uses just now. Making one costs more than resetting one; and
+// one that stands where the next read begins need not be reset at all.
+
+import FlatArrays
+import OCISpec
+import Offsets
+import SeekableCompression
+import Synchronization
+
+/// A decoder that is held by one span, or by the pool, at a time.
+final class PooledDecoder: @unchecked Sendable {
+  // Sendable: the holder has it alone. A span uses it under its own lock; the pool only keeps it.
+  fileprivate var decoder: SpanDecoder
+
+  fileprivate init(_ decoder: consuming SpanDecoder) {
+    self.decoder = decoder
+  }
+}
+
+final class DecoderPool: Sendable {
+  /// As many as there may be readers at once in one layer; more are dropped.
+  private static let idleLimit = 4
+  /// Room for bytes that are decoded only to get past them.
+  private static let scratchByteCount = 64 << 10
+
+  private let layer: Digest
+  private let codec: Codec
+  private let windows: FlatArray<UInt8>
+  private let source: any ByteSource
+  private let idle = Mutex<[PooledDecoder]>([])
+
+  init(layer: Digest, codec: Codec, windows: FlatArray<UInt8>, source: any ByteSource) {
+    self.layer = layer
+    self.codec = codec
+    self.windows = windows
+    self.source = source
+  }
+
+  /// A decoder that stands `decodedCount` bytes into `span`.
+  func decoder(for span: LayerSpan, from decodedCount: Int) throws(LayersError) -> PooledDecoder {
+    let wanted = TarOffset(span.start.bytes + UInt64(decodedCount))
+    let decoder = try standing(atOrBefore: wanted, of: span)
+    var isThere = false
+    try inLayer { () throws(CompressionError) in
+      isThere = try withTemporaryBytes(Self.scratchByteCount) {
+        scratch throws(CompressionError) in
+        try decoder.decoder.skip(to: wanted, using: scratch)
+      }
+    }
+    if !isThere { throw .endsEarly(layer: layer, at: decoder.decoder.position) }
+    return decoder
+  }
+
+  /// Fills `buffer` whole with what comes next.
+  func fill(
+    _ buffer: UnsafeMutableRawBufferPointer,
+    from decoder: PooledDecoder
+  ) throws(LayersError) {
+    var count = 0
+    try inLayer { () throws(CompressionError) in count = try decoder.decoder.read(into: buffer) }
+    if count < buffer.count { throw .endsEarly(layer: layer, at: decoder.decoder.position) }
+  }
+
+  func takeBack(_ decoder: PooledDecoder) {
+    idle.withLock { idle in
+      if idle.count == Self.idleLimit { idle.removeFirst() }
+      idle.append(decoder)
+    }
+  }
+
+  /// An idle decoder that is on its way to `wanted`, or one put at the span's seek point.
+  private func standing(
+    atOrBefore wanted: TarOffset,
+    of span: LayerSpan
+  ) throws(LayersError) -> PooledDecoder {
+    if let decoder = takeIdle(between: span.point.tarOffset, and: wanted) { return decoder }
+    let window = windows.slice(
+      at: Int(span.point.windowOffset),
+      count: Int(span.point.windowByteCount)
+    )
+    if let decoder = idle.withLock({ $0.popLast() }) {
+      try reset(decoder, to: span.point, window: window)
+      return decoder
+    }
+    return try makeDecoder(at: span.point, window: window)
+  }
+
+  private func takeIdle(between first: TarOffset, and last: TarOffset) -> PooledDecoder? {
+    idle.withLock { idle in
+      // One that decoded up to a seek point goes on from there without the point's window.
+      let place = idle.firstIndex {
+        first <= $0.decoder.position && $0.decoder.position <= last
+      }
+      return place.map { idle.remove(at: $0) }
+    }
+  }
+
+  private func reset(
+    _ decoder: PooledDecoder,
+    to point: SeekPoint,
+    window: ByteSlice
+  ) throws(LayersError) {
+    try inLayer { () throws(CompressionError) in
+      try window.withUnsafeBytes { bytes throws(CompressionError) in
+        try decoder.decoder.reset(codec: codec, at: point, window: bytes, source: source)
+      }
+    }
+  }
+
+  private func makeDecoder(
+    at point: SeekPoint,
+    window: ByteSlice
+  ) throws(LayersError) -> PooledDecoder {
+    do throws(CompressionError) {
+      return try window.withUnsafeBytes { bytes throws(CompressionError) in
+        PooledDecoder(try SpanDecoder(codec: codec, at: point, window: bytes, source: source))
+      }
+    } catch {
+      throw .compression(layer: layer, error)
+    }
+  }
+
+  private func inLayer(
+    _ body: () throws(CompressionError) -> Void
+  ) throws(LayersError) {
+    do throws(CompressionError) {
+      try body()
+    } catch {
+      if case .source(.changed(let offset)) = error { throw .blobChanged(layer: layer, at: offset) }
+      throw .compression(layer: layer, error)
+    }
+  }
+}

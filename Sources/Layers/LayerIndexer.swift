@@ -1,0 +1,187 @@
+// The one pass over a layer's blob: digest, decoding with seek points, diffID, tar scan. Reads the
+// blob once, from front to end, and keeps nothing of it but the index.
+
+import FileTree
+import FlatArrays
+import ImageStore
+package import OCISpec
+import Offsets
+package import SeekableCompression
+import TarFormat
+
+/// Counts what a pass has read, for whoever shows progress.
+///
+/// Called on the pass's own thread.
+package typealias ByteProgress = @Sendable (_ blobByteCount: Int) -> Void
+
+package struct LayerIndexer: ~Copyable {
+  /// Large enough that calls are rare, small enough to stay in a core's cache.
+  private static let readByteCount = 256 << 10
+
+  private let blobDigest: Digest
+  private let diffID: Digest
+  private var decoder: BlobIndexer
+  private var scanner: TarScanner
+  private var mapping = EntryMapping()
+  private var blobHash: DigestHasher
+  private var tarHash: DigestHasher
+  private var blocks = BlockChecksumBuilder()
+
+  /// Indexes the blob behind `source`.
+  ///
+  /// The blob's digest is known only at its end, so whatever is found before may be the work of
+  /// other bytes: a digest that disagrees wins over any other error.
+  ///
+  /// - Throws: `.digestMismatch`, `.diffIDMismatch`, or what is wrong with the layer and where.
+  package static func index(
+    _ source: any ByteSource,
+    blobDigest: Digest,
+    diffID: Digest,
+    limits: CompressionLimits = CompressionLimits(),
+    progress: ByteProgress = { _ in }
+  ) throws(LayersError) -> LayerIndex {
+    var indexer: LayerIndexer
+    do throws(CompressionError) {
+      indexer = try LayerIndexer(blobDigest: blobDigest, diffID: diffID, limits: limits)
+    } catch {
+      throw .compression(layer: blobDigest, error)
+    }
+    return try indexer.run(source, progress: progress)
+  }
+
+  private init(
+    blobDigest: Digest,
+    diffID: Digest,
+    limits: CompressionLimits
+  ) throws(CompressionError) {
+    self.blobDigest = blobDigest
+    self.diffID = diffID
+    decoder = try BlobIndexer(limits: limits)
+    scanner = TarScanner()
+    blobHash = DigestHasher(blobDigest.algorithm)
+    tarHash = DigestHasher(diffID.algorithm)
+  }
+
+  private mutating func run(
+    _ source: any ByteSource,
+    progress: ByteProgress
+  ) throws(LayersError) -> LayerIndex {
+    var failure: LayersError?
+    var position = BlobOffset.zero
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: Self.readByteCount,
+      alignment: 16
+    )
+    defer { buffer.deallocate() }
+    while true {
+      let count = try read(source, at: position, into: buffer)
+      if count == 0 { break }
+      let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      position = BlobOffset(position.bytes + UInt64(count))
+      blobHash.update(piece)
+      blocks.update(piece)
+      if failure == nil {
+        // Hash on to the end: wrong bytes explain everything else.
+        do throws(LayersError) { try take(piece) } catch { failure = error }
+      }
+      progress(count)
+    }
+    let actual = blobHash.finalize()
+    if actual != blobDigest { throw .digestMismatch(layer: blobDigest, actual: actual) }
+    if let failure { throw failure }
+    return try finish(blobByteCount: position.bytes)
+  }
+
+  private func read(
+    _ source: any ByteSource,
+    at offset: BlobOffset,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws(LayersError) -> Int {
+    do {
+      return try source.read(at: offset, into: buffer)
+    } catch {
+      throw .compression(layer: blobDigest, .source(error))
+    }
+  }
+
+  private mutating func take(_ piece: UnsafeRawBufferPointer) throws(LayersError) {
+    var rest = piece
+    while true {
+      let decoded: UnsafeRawBufferPointer
+      do throws(CompressionError) {
+        decoded = try decoder.decode(&rest)
+      } catch {
+        throw .compression(layer: blobDigest, error)
+      }
+      if decoded.isEmpty { return }
+      tarHash.update(decoded)
+      try scan(decoded)
+    }
+  }
+
+  private mutating func scan(_ decoded: UnsafeRawBufferPointer) throws(LayersError) {
+    let bytes = decoded.bindMemory(to: UInt8.self).span
+    var position = 0
+    while try nextMember(in: bytes, from: &position) {
+      do throws(TreeError) {
+        try mapping.add(scanner.member)
+      } catch {
+        throw .entries(layer: blobDigest, error)
+      }
+    }
+  }
+
+  private mutating func nextMember(
+    in bytes: Span<UInt8>,
+    from position: inout Int
+  ) throws(LayersError) -> Bool {
+    do throws(TarError) {
+      return try scanner.nextMember(in: bytes, from: &position)
+    } catch {
+      throw .tar(layer: blobDigest, error)
+    }
+  }
+
+  private mutating func finish(blobByteCount: UInt64) throws(LayersError) -> LayerIndex {
+    let seekTable: SeekTable
+    do throws(CompressionError) {
+      seekTable = try decoder.finish()
+    } catch {
+      throw .compression(layer: blobDigest, error)
+    }
+    do throws(TarError) { try scanner.finish() } catch { throw .tar(layer: blobDigest, error) }
+    let actual = tarHash.finalize()
+    if actual != diffID {
+      throw .diffIDMismatch(layer: blobDigest, expected: diffID, actual: actual)
+    }
+    blocks.finish()
+    return try index(seekTable, blobByteCount: blobByteCount)
+  }
+
+  private func index(
+    _ seekTable: SeekTable,
+    blobByteCount: UInt64
+  ) throws(LayersError) -> LayerIndex {
+    let table: LayerTable
+    do throws(TreeError) {
+      table = try mapping.table.table()
+    } catch {
+      throw .entries(layer: blobDigest, error)
+    }
+    let warnings =
+      seekTable.warnings.map(LayerWarning.init) + scanner.warnings.map(LayerWarning.init)
+      + mapping.counter.warnings
+    return LayerIndex(
+      blobDigest: blobDigest,
+      diffID: diffID,
+      codec: seekTable.codec,
+      blobByteCount: blobByteCount,
+      tarByteCount: seekTable.decodedByteCount,
+      table: table,
+      points: FlatArray(seekTable.points),
+      windows: FlatArray(seekTable.windows),
+      blockChecksums: FlatArray(blocks.checksums),
+      warnings: warnings
+    )
+  }
+}

@@ -1,0 +1,128 @@
+// Random access into one layer's tar stream: from a position to its span, from the span to bytes.
+
+import FlatArrays
+import OCISpec
+import Offsets
+import SeekableCompression
+
+/// Whether a read may decode.
+package enum Decoding: Sendable {
+  case asNeeded
+  /// Only what is decoded already, and without waiting.
+  case never
+}
+
+/// The bytes of one layer's tar stream.
+///
+/// Usable from any thread; a read may block.
+struct LayerReader: Sendable {
+  private let layer: Digest
+  /// The layer's place in its image: the key of its spans.
+  private let number: Int
+  private let source: any ByteSource
+  private let isPlain: Bool
+  private let tarByteCount: UInt64
+  private let spans: SpanTable
+  private let pool: DecoderPool
+  private let cache: SpanCache
+
+  /// Reads the blob that `index` is about from `source`, or its seekable copy where there is one.
+  init(
+    _ index: LayerIndex,
+    number: Int,
+    source: any ByteSource,
+    copy: SeekableCopy?,
+    cache: SpanCache
+  ) {
+    layer = index.blobDigest
+    self.number = number
+    isPlain = index.codec == .identity
+    tarByteCount = index.tarByteCount
+    self.cache = cache
+    self.source = CheckedSource(source, checksums: index.blockChecksums)
+    if let copy {
+      spans = SpanTable(points: copy.points, tarByteCount: index.tarByteCount)
+      pool = DecoderPool(
+        layer: layer,
+        codec: .zstd,
+        windows: FlatArray([]),
+        source: copy.source
+      )
+    } else {
+      spans = SpanTable(points: index.points, tarByteCount: index.tarByteCount)
+      pool = DecoderPool(
+        layer: layer,
+        codec: index.codec,
+        windows: index.windows,
+        source: self.source
+      )
+    }
+  }
+
+  /// Fills `buffer` with the stream's bytes from `offset` on.
+  ///
+  /// - Returns: `false` when that would take decoding that was not allowed.
+  func read(
+    at offset: TarOffset,
+    into buffer: UnsafeMutableRawBufferPointer,
+    decoding: Decoding
+  ) throws(LayersError) -> Bool {
+    guard offset.bytes <= tarByteCount, UInt64(buffer.count) <= tarByteCount - offset.bytes else {
+      throw .endsEarly(layer: layer, at: TarOffset(tarByteCount))
+    }
+    if isPlain { return try readPlain(at: offset, into: buffer) }
+    var done = 0
+    while done < buffer.count {
+      let position = TarOffset(offset.bytes + UInt64(done))
+      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+      let count = try readFromSpan(at: position, into: rest, decoding: decoding)
+      if count == 0 { return false }
+      done += count
+    }
+    return true
+  }
+
+  /// Reads up to the span's end; 0 when it would have to decode.
+  private func readFromSpan(
+    at offset: TarOffset,
+    into buffer: UnsafeMutableRawBufferPointer,
+    decoding: Decoding
+  ) throws(LayersError) -> Int {
+    let spanNumber = spans.number(at: offset)
+    let key = SpanCache.Key(layer: number, span: spanNumber)
+    guard decoding == .asNeeded else {
+      guard let span = cache.span(key) else { return 0 }
+      let part = part(of: buffer, from: offset, in: span.span)
+      return span.copyIfDecoded(from: part.start, to: part.buffer) ? part.buffer.count : 0
+    }
+    let span = cache.span(key) { spans[spanNumber] }
+    let part = part(of: buffer, from: offset, in: span.span)
+    try span.copy(from: part.start, to: part.buffer, using: pool)
+    return part.buffer.count
+  }
+
+  private func part(
+    of buffer: UnsafeMutableRawBufferPointer,
+    from offset: TarOffset,
+    in span: LayerSpan
+  ) -> (start: Int, buffer: UnsafeMutableRawBufferPointer) {
+    let start = Int(offset.bytes - span.start.bytes)
+    let count = min(buffer.count, span.byteCount - start)
+    return (start, UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+  }
+
+  /// A plain blob is its own tar stream.
+  private func readPlain(
+    at offset: TarOffset,
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws(LayersError) -> Bool {
+    do throws(ByteSourceError) {
+      let count = try source.read(at: BlobOffset(offset.bytes), into: buffer)
+      if count == buffer.count { return true }
+    } catch {
+      if case .changed(let position) = error { throw .blobChanged(layer: layer, at: position) }
+      throw .compression(layer: layer, .source(error))
+    }
+    throw .endsEarly(layer: layer, at: offset)
+  }
+}

@@ -1,0 +1,170 @@
+// Indexes of layers, kept in the cache: loaded when they are there and sound, made when not. A bad file
+// is made again and never mended; two processes that want the same one make it once.
+
+package import ImageStore
+package import OCISpec
+import Offsets
+package import SeekableCompression
+import SystemPackage
+
+package struct LayerStore: Sendable {
+  /// Names the form of our files in the cache; see `LayerIndexFile.version`.
+  package static let cacheVersion = Int(LayerIndexFile.version)
+
+  let cache: CacheDirectory
+  let limits: CompressionLimits
+  /// Told what could not be kept in the cache.
+  ///
+  /// The layer is usable all the same, this time.
+  let note: @Sendable (ImageStoreError) -> Void
+
+  package init(
+    cache: CacheDirectory,
+    limits: CompressionLimits = CompressionLimits(),
+    note: @escaping @Sendable (ImageStoreError) -> Void
+  ) {
+    self.cache = cache
+    self.limits = limits
+    self.note = note
+  }
+
+  /// The index of a layer whose blob is what its digest says.
+  ///
+  /// Reads the whole blob, unless it was found right before and the file has not changed since.
+  ///
+  /// - Throws: what is wrong with the blob, or with its diffID.
+  package func index(
+    of blob: BlobFile,
+    diffID: Digest,
+    progress: ByteProgress
+  ) throws(LayersError) -> LayerIndex {
+    if let index = try load(blob.digest, diffID: diffID) {
+      try verify(blob, progress: progress)
+      return index
+    }
+    let lock: CacheLock?
+    do throws(ImageStoreError) {
+      lock = try cache.lock(blob.digest)
+    } catch {
+      note(error)
+      lock = nil
+    }
+    defer { lock?.release() }
+    // Whoever had the lock may have made it meanwhile.
+    if let index = try load(blob.digest, diffID: diffID) {
+      try verify(blob, progress: progress)
+      return index
+    }
+    let index = try LayerIndexer.index(
+      BlobSource(blob: blob),
+      blobDigest: blob.digest,
+      diffID: diffID,
+      limits: limits,
+      progress: progress
+    )
+    save(index, of: blob)
+    return index
+  }
+
+  /// The stored index, if it is sound.
+  private func load(_ digest: Digest, diffID: Digest) throws(LayersError) -> LayerIndex? {
+    let found: LayerIndex?
+    do throws(ImageStoreError) {
+      guard let file = try cache.open(.index, of: digest) else { return nil }
+      found = LayerIndexFile.map(
+        descriptor: file.descriptor.rawValue,
+        byteCount: file.byteCount,
+        digest: digest
+      )
+    } catch {
+      note(error)
+      return nil
+    }
+    guard let found, found.diffID.algorithm == diffID.algorithm else { return nil }
+    if found.diffID != diffID {
+      throw .diffIDMismatch(layer: digest, expected: diffID, actual: found.diffID)
+    }
+    return found
+  }
+
+  private func save(_ index: LayerIndex, of blob: BlobFile) {
+    do throws(ImageStoreError) {
+      let file = try cache.create(.index, of: index.blobDigest)
+      var position: UInt64 = 0
+      try LayerIndexFile.write(index) { piece throws(ImageStoreError) in
+        try file.write(piece, at: position)
+        position += UInt64(piece.count)
+      }
+      try file.publish()
+    } catch {
+      note(error)
+    }
+    remember(blob)
+  }
+}
+
+// MARK: - Verified blobs
+
+extension LayerStore {
+  /// Hashes the blob, unless this very file was found right before.
+  private func verify(_ blob: BlobFile, progress: ByteProgress) throws(LayersError) {
+    if isRemembered(blob) {
+      progress(Int(clamping: blob.byteCount))
+      return
+    }
+    var hasher = DigestHasher(blob.digest.algorithm)
+    var position: UInt64 = 0
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { buffer.deallocate() }
+    while position < blob.byteCount {
+      let count: Int
+      do throws(ImageStoreError) {
+        count = try blob.read(at: position, into: buffer)
+      } catch {
+        throw .store(layer: blob.digest, error)
+      }
+      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      position += UInt64(count)
+      progress(count)
+    }
+    let actual = hasher.finalize()
+    if actual != blob.digest { throw .digestMismatch(layer: blob.digest, actual: actual) }
+    remember(blob)
+  }
+
+  private func isRemembered(_ blob: BlobFile) -> Bool {
+    do throws(ImageStoreError) {
+      guard let file = try cache.open(.verified, of: blob.digest) else { return false }
+      return try file.readAll(limit: 4096) == identityBytes(of: blob)
+    } catch {
+      note(error)
+      return false
+    }
+  }
+
+  private func remember(_ blob: BlobFile) {
+    do throws(ImageStoreError) {
+      // What was hashed must be what the file is now: it may have been written to meanwhile.
+      guard try blob.currentIdentity() == blob.identity else { return }
+      let file = try cache.create(.verified, of: blob.digest)
+      let bytes = identityBytes(of: blob)
+      let result = bytes.withUnsafeBytes { raw in
+        Result { () throws(ImageStoreError) in try file.write(raw, at: 0) }
+      }
+      try result.get()
+      try file.publish()
+    } catch {
+      note(error)
+    }
+  }
+
+  private func identityBytes(of blob: BlobFile) -> [UInt8] {
+    var bytes = ByteEncoder()
+    bytes.append(blob.identity.device)
+    bytes.append(blob.identity.inode)
+    bytes.append(blob.identity.byteCount)
+    bytes.append(blob.identity.modifiedSeconds)
+    bytes.append(blob.identity.modifiedNanoseconds)
+    return bytes.bytes
+  }
+}

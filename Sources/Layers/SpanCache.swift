@@ -1,0 +1,68 @@
+// Decoded spans of all layers, bounded in bytes. Knows nothing of decoding: see DecodedSpan.
+
+import Synchronization
+
+/// The spans that were used last.
+///
+/// A span that was evicted while somebody reads it lives on until that read ends, so the memory in use
+/// is the bound plus one span for each reader.
+package final class SpanCache: Sendable {
+  /// 64 MiB: some thirty spans.
+  package static let defaultByteLimit = 64 << 20
+
+  struct Key: Hashable {
+    var layer: Int
+    var span: Int
+  }
+
+  private struct Entry {
+    var span: DecodedSpan
+    var lastUse: UInt64
+  }
+
+  private struct State {
+    var entries: [Key: Entry] = [:]
+    var byteCount = 0
+    var clock: UInt64 = 0
+  }
+
+  private let byteLimit: Int
+  private let state = Mutex(State())
+
+  package init(byteLimit: Int = SpanCache.defaultByteLimit) {
+    self.byteLimit = byteLimit
+  }
+
+  /// The span if it is here.
+  func span(_ key: Key) -> DecodedSpan? {
+    state.withLock { state in
+      state.clock += 1
+      state.entries[key]?.lastUse = state.clock
+      return state.entries[key]?.span
+    }
+  }
+
+  /// The span, made when it is not here.
+  ///
+  /// Two that ask at once get the same one.
+  func span(_ key: Key, otherwise make: () -> LayerSpan) -> DecodedSpan {
+    if let span = span(key) { return span }
+    return state.withLock { state in
+      if let entry = state.entries[key] { return entry.span }
+      let span = DecodedSpan(make())
+      evict(&state, toFit: span.span.byteCount)
+      state.entries[key] = Entry(span: span, lastUse: state.clock)
+      state.byteCount += span.span.byteCount
+      return span
+    }
+  }
+
+  private func evict(_ state: inout State, toFit byteCount: Int) {
+    while state.byteCount + byteCount > byteLimit,
+      let oldest = state.entries.min(by: { $0.value.lastUse < $1.value.lastUse })
+    {
+      state.entries[oldest.key] = nil
+      state.byteCount -= oldest.value.span.span.byteCount
+    }
+  }
+}

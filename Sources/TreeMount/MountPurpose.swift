@@ -1,0 +1,29 @@
+// Who a mount is for, and what follows from that for the session. Source: docs/SEMANTICS.md, "Mount".
+
+import FileTree
+package import FuseServer
+package import Layers
+
+package enum MountPurpose: Sendable, Equatable {
+  /// To be looked at and run from; `allowsOtherUsers` lets in more than the mounter.
+  case use(allowsOtherUsers: Bool)
+  /// To be copied once, by mkfs.ext4 -d of this very process.
+  ///
+  /// Serves no extended attributes: asking for them would cost a round trip for each file, and they
+  /// are set in the result afterwards.
+  case copying
+}
+
+extension FuseOptions {
+  /// How to mount `files` for `purpose`; `sourceName` is what the mount table shows.
+  package init(for purpose: MountPurpose, of files: ImageFiles, sourceName: [UInt8]) {
+    self.init(sourceName: sourceName)
+    switch purpose {
+    case .use(let allowsOtherUsers):
+      self.allowsOtherUsers = allowsOtherUsers
+      servesExtendedAttributes = files.tree.hasExtendedAttributes
+    case .copying:
+      servesExtendedAttributes = false
+    }
+  }
+}
