@@ -39,6 +39,22 @@ extension MountTests {
       }
     }
 
+    @Test(arguments: FixtureSetup.threadCounts)
+    func `a read that is under way at SIGTERM is finished first`(setup: FixtureSetup) throws {
+      let fixture = try MountedFixture(setup)
+      let reader = try Command(["cat", fixture.path("faults/gated")])
+      _ = try fixture.process.waitForLine("GATED")
+      fixture.process.send(SIGTERM)
+      // The mount goes first, so this ends while the read still waits.
+      for _ in 0..<10_000 where try isMounted(fixture) { usleep(1000) }
+      #expect(try !isMounted(fixture))
+      _ = try Command.shell("touch \"$1\"", fixture.gate)
+      // Closing the file is a request of its own and may come too late, so the status says nothing.
+      let outcome = try reader.finish()
+      #expect(outcome.output.utf8.count > 10_000)
+      #expect(try fixture.process.waitForLine("ENDED ") == "stopped")
+    }
+
     @Test(arguments: users, FixtureSetup.threadCounts)
     func `an unmount from outside ends the server with 0`(
       user: FixtureSetup,
@@ -203,9 +219,16 @@ func withUsableDevice(_ body: () throws -> Void) throws {
 }
 
 /// Runs `body` with /dev/fuse of this mode, if that may be changed.
+///
+/// One process at a time, or one would put back what another has set.
 func withDevice(mode: mode_t, _ body: () throws -> Void) throws {
+  guard MountedFixture.isRoot else { return try body() }
+  let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+  try #require(device >= 0, "these tests need /dev/fuse")
+  defer { close(device) }
+  flock(device, LOCK_EX)
   var status = stat()
-  guard MountedFixture.isRoot, stat("/dev/fuse", &status) == 0 else { return try body() }
+  try #require(fstat(device, &status) == 0)
   chmod("/dev/fuse", mode)
   defer { chmod("/dev/fuse", status.st_mode & 0o7777) }
   try body()
