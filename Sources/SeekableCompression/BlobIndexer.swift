@@ -1,5 +1,6 @@
-// The one streaming pass over a blob: compressed bytes in, decoded bytes out, a SeekTable at the end.
-// Checks everything the format offers: completeness, sizes, checksums. Does not hash, write or scan.
+// The one streaming pass over a blob: compressed bytes in, decoded bytes out, a SeekTable at the
+// end. Checks everything the format offers: completeness, sizes, checksums. Does not hash, write or
+// scan.
 
 import Offsets
 
@@ -28,7 +29,8 @@ package struct BlobIndexer: ~Copyable, Sendable {
   ///
   /// A wish: see `SeekTable.longestSpan`. Less than `SeekTable.smallestSpacing` means that.
   package init(
-    spacing: UInt64 = SeekTable.defaultSpacing, limits: CompressionLimits = CompressionLimits()
+    spacing: UInt64 = SeekTable.defaultSpacing,
+    limits: CompressionLimits = CompressionLimits()
   ) throws(CompressionError) {
     let stream = try BlobStream()
     let recorder = try PointRecorder(spacing: spacing)
@@ -42,8 +44,8 @@ package struct BlobIndexer: ~Copyable, Sendable {
 
   /// Takes compressed bytes from the front of `rest`, and returns the next decoded piece.
   ///
-  /// Call it again with what is left of `rest` until the piece is empty: then `rest` is used up and the
-  /// next bytes are due. A piece is valid until the next call.
+  /// Call it again with what is left of `rest` until the piece is empty: then `rest` is used up and
+  /// the next bytes are due. A piece is valid until the next call.
   ///
   /// - Throws: what is wrong with the blob; the pass cannot go on after that.
   package mutating func decode(
@@ -160,7 +162,8 @@ package struct BlobIndexer: ~Copyable, Sendable {
       guard recorder.distanceToWish(at: position) == 0 else { return }
       if probe.isActive { try endProbe(isComplete: false) }
       recorder.takeBoundary(
-        SeekPoint(blobOffset: stream.position, tarOffset: position, bitCount: bitCount))
+        SeekPoint(blobOffset: stream.position, tarOffset: position, bitCount: bitCount)
+      )
       probe.begin(bitCount: bitCount, previousByte: previousByte, window: window)
     }
   }

@@ -57,7 +57,10 @@ struct BlobStream: ~Copyable, Sendable {
 
   /// Starts at a seek point: the next byte pushed is the one at its blob offset.
   mutating func resume(
-    _ codec: Codec, at point: SeekPoint, previousByte: UInt8, window: UnsafeRawBufferPointer
+    _ codec: Codec,
+    at point: SeekPoint,
+    previousByte: UInt8,
+    window: UnsafeRawBufferPointer
   ) throws(CompressionError) {
     self.codec = codec
     switch codec {
@@ -71,7 +74,8 @@ struct BlobStream: ~Copyable, Sendable {
   ///
   /// Here because the inflate context that will use the window can unpack it first.
   mutating func unpackWindow(
-    _ stored: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    _ stored: UnsafeRawBufferPointer,
+    into output: UnsafeMutableRawBufferPointer
   ) -> Int? {
     gzip.unpackWindow(stored, into: output)
   }
@@ -80,7 +84,8 @@ struct BlobStream: ~Copyable, Sendable {
   ///
   /// Must be called with room.
   mutating func step(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer,
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer,
     until goal: DecodeGoal
   ) throws(CompressionError) -> StreamEvent {
     switch codec {

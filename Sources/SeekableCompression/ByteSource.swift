@@ -14,7 +14,8 @@ package protocol ByteSource: Sendable {
   ///
   /// The count is the buffer's, or less only because the blob ends; never short otherwise.
   func read(
-    at offset: BlobOffset, into buffer: UnsafeMutableRawBufferPointer
+    at offset: BlobOffset,
+    into buffer: UnsafeMutableRawBufferPointer
   ) throws(ByteSourceError) -> Int
 }
 

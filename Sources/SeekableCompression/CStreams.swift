@@ -1,6 +1,6 @@
-// Owners of what the C libraries keep on the heap: zlib's deflate stream, zstd's contexts, and plain
-// bytes. With InflateEngine, the only places that allocate and free. Know nothing of blobs or seek
-// points. A C stream holds a pointer to itself or is large, so it is pinned: it never moves.
+// Owners of what the C libraries keep on the heap: zlib's deflate stream, zstd's contexts, and
+// plain bytes. With InflateEngine, the only places that allocate and free. Know nothing of blobs or
+// seek points. A C stream holds a pointer to itself or is large, so it is pinned: it never moves.
 
 import CZlib
 import CZstd
@@ -68,7 +68,8 @@ struct DeflateContext: ~Copyable, Sendable {
   ///
   /// The corresponding C function is `deflate` with `Z_FINISH`.
   mutating func deflate(
-    _ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    _ bytes: UnsafeRawBufferPointer,
+    into output: UnsafeMutableRawBufferPointer
   ) -> Int? {
     guard deflateReset(stream) == Z_OK else { return nil }
     stream.pointee.next_in = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
@@ -115,7 +116,8 @@ struct ZstdDecompressor: ~Copyable, Sendable {
   ///
   /// The corresponding C function is `ZSTD_decompressStream`.
   mutating func decode(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer
   ) -> Outcome {
     var source = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
     var target = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
@@ -158,10 +160,16 @@ struct ZstdCompressor: ~Copyable, Sendable {
   ///
   /// The corresponding C function is `ZSTD_compress2`.
   mutating func compress(
-    _ bytes: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    _ bytes: UnsafeRawBufferPointer,
+    into output: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) -> Int {
     let result = ZSTD_compress2(
-      context, output.baseAddress, output.count, bytes.baseAddress, bytes.count)
+      context,
+      output.baseAddress,
+      output.count,
+      bytes.baseAddress,
+      bytes.count
+    )
     if ZSTD_isError(result) != 0 { throw .compressorFailed(ZstdFault(result)) }
     return result
   }

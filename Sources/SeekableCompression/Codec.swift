@@ -23,7 +23,8 @@ extension Codec {
 
   /// Tells the format from the first bytes of a blob; whatever is nothing else is plain.
   ///
-  /// Ten bytes always decide. So does the whole of a shorter blob that has none of the magic numbers.
+  /// Ten bytes always decide. So does the whole of a shorter blob that has none of the magic
+  /// numbers.
   package static func sniff(_ prefix: some Collection<UInt8>) -> Sniffed {
     var isUndecided = prefix.isEmpty
     for magic in magics {

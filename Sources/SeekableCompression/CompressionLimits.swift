@@ -13,7 +13,8 @@ package struct CompressionLimits: Sendable, Equatable {
 
   /// Decoded bytes that no ratio is asked for: 4 GiB.
   ///
-  /// A disk image full of zeros is a plausible member of a layer, and zstd stores it at its extreme.
+  /// A disk image full of zeros is a plausible member of a layer, and zstd stores it at its
+  /// extreme.
   package var freeByteCount: UInt64 = 4 << 30
 
   package init() {}

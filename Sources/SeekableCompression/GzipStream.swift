@@ -49,7 +49,9 @@ struct GzipStream: ~Copyable, Sendable {
   }
 
   mutating func resume(
-    at point: SeekPoint, previousByte: UInt8, window: UnsafeRawBufferPointer
+    at point: SeekPoint,
+    previousByte: UInt8,
+    window: UnsafeRawBufferPointer
   ) throws(CompressionError) {
     begin()
     let bitCount = UInt8(truncatingIfNeeded: point.bitCount)
@@ -64,7 +66,8 @@ struct GzipStream: ~Copyable, Sendable {
   }
 
   mutating func unpackWindow(
-    _ stored: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    _ stored: UnsafeRawBufferPointer,
+    into output: UnsafeMutableRawBufferPointer
   ) -> Int? {
     engine.begin()
     var input = stored
@@ -74,7 +77,8 @@ struct GzipStream: ~Copyable, Sendable {
   }
 
   mutating func step(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer,
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer,
     until goal: DecodeGoal
   ) throws(CompressionError) -> StreamEvent {
     if case .body = phase { return try inflate(&input, into: &output, until: goal) }
@@ -91,7 +95,8 @@ struct GzipStream: ~Copyable, Sendable {
   }
 
   private mutating func inflate(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer,
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer,
     until goal: DecodeGoal
   ) throws(CompressionError) -> StreamEvent {
     let (inputBefore, outputBefore) = (input, output)
@@ -136,7 +141,8 @@ struct GzipStream: ~Copyable, Sendable {
   }
 
   private mutating func pushMagic(
-    _ byte: UInt8, hasFirst: Bool
+    _ byte: UInt8,
+    hasFirst: Bool
   ) throws(CompressionError) {
     if hasFirst {
       guard byte == 0x8b else { return endWithJunk(at: memberStart) }
@@ -157,7 +163,8 @@ struct GzipStream: ~Copyable, Sendable {
   }
 
   private func pushHeader(
-    _ byte: UInt8, to reader: inout GzipHeaderReader
+    _ byte: UInt8,
+    to reader: inout GzipHeaderReader
   ) throws(CompressionError) {
     do {
       try reader.push(byte)

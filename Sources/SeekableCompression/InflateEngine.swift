@@ -14,7 +14,9 @@ enum DecodeGoal {
 
 /// A decoder of one raw deflate stream at a time.
 struct InflateEngine: ~Copyable, Sendable {
-  /// The furthest that deflate refers back: 32 KiB. Source: RFC 1951 §2.
+  /// The furthest that deflate refers back: 32 KiB.
+  ///
+  /// Source: RFC 1951 §2.
   static let windowByteCount = 32 << 10
 
   nonisolated(unsafe) private let stream: UnsafeMutablePointer<z_stream>
@@ -43,13 +45,15 @@ struct InflateEngine: ~Copyable, Sendable {
 
   /// Starts in the middle of a stream, at a block boundary.
   ///
-  /// The block's first `bitCount` bits (0 to 7) are the high bits of `previousByte`; the rest follows in
-  /// the input. `window` is what was decoded before, 32 KiB of it at most.
+  /// The block's first `bitCount` bits (0 to 7) are the high bits of `previousByte`; the rest
+  /// follows in the input. `window` is what was decoded before, 32 KiB of it at most.
   /// The corresponding C functions are `inflatePrime` and `inflateSetDictionary`.
   ///
   /// - Returns: whether zlib accepted it.
   mutating func resume(
-    bitCount: UInt8, previousByte: UInt8, window: UnsafeRawBufferPointer
+    bitCount: UInt8,
+    previousByte: UInt8,
+    window: UnsafeRawBufferPointer
   ) -> Bool {
     begin()
     if bitCount > 0 {
@@ -77,7 +81,8 @@ struct InflateEngine: ~Copyable, Sendable {
   ///
   /// The corresponding C function is `inflate`.
   mutating func decode(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer,
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer,
     until goal: DecodeGoal
   ) -> Outcome {
     while true {
@@ -101,7 +106,8 @@ struct InflateEngine: ~Copyable, Sendable {
   }
 
   private mutating func step(
-    _ input: inout UnsafeRawBufferPointer, _ output: inout UnsafeMutableRawBufferPointer,
+    _ input: inout UnsafeRawBufferPointer,
+    _ output: inout UnsafeMutableRawBufferPointer,
     flush: Int32
   ) -> Int32 {
     let inputCount = UInt32(clamping: input.count)

@@ -5,9 +5,9 @@ package import Offsets
 
 /// A place where decoding can begin; a fixed-width record of 40 bytes without padding.
 ///
-/// Gzip: a place in a member's deflate data; zstd: a frame's first byte; plain: the blob's. In a gzip
-/// blob `blobOffset` is the first byte that belongs to the point whole, and `bitCount` high bits of
-/// the byte before it come first.
+/// Gzip: a place in a member's deflate data; zstd: a frame's first byte; plain: the blob's. In a
+/// gzip blob `blobOffset` is the first byte that belongs to the point whole, and `bitCount` high
+/// bits of the byte before it come first.
 package struct SeekPoint: BitwiseCopyable, Sendable, Equatable {
   package var blobOffset: BlobOffset
   package var tarOffset: TarOffset
@@ -19,8 +19,7 @@ package struct SeekPoint: BitwiseCopyable, Sendable, Equatable {
   package var windowChecksum: UInt32
   /// 0 to 7.
   package var bitCount: UInt32
-  /// Zero. It rounds the record up to a multiple of 8 bytes, and is a field so that no byte of a
-  /// written record is left undefined.
+  /// Zero: rounds the record up to a multiple of 8 bytes, with no byte of it left undefined.
   package var reserved: UInt32 = 0
 
   package init(blobOffset: BlobOffset, tarOffset: TarOffset, bitCount: UInt8 = 0) {
@@ -50,13 +49,23 @@ package struct SeekTable: Sendable, Equatable {
 
   /// Decoded bytes between two seek points, as wished: 1 MiB.
   ///
-  /// On 350 MB of a Debian /usr (gzip -6, 120 MB) a stored window takes 2.1 KB (11.9 KB deflated alone,
-  /// before what nothing refers to is zeroed). At 1 MiB there were 315 points: 315 × (2,096 + 40) bytes =
-  /// 0.56 % of the blob. At 512 KiB it is 1.05 %, at 2 MiB 0.27 %. A random read decodes half of this.
+  /// On 350 MB of a Debian /usr (gzip -6, 120 MB) a stored window takes 2.1 KB (11.9 KB deflated
+  /// alone, before what nothing refers to is zeroed). At 1 MiB there were 315 points:
+  /// 315 × (2,096 + 40) bytes = 0.56 % of the blob; 512 KiB costs 1.05 %, 2 MiB 0.27 %. A random
+  /// read decodes half of this, on average.
   package static let defaultSpacing: UInt64 = 1 << 20
 
   /// The smallest spacing: the 64 KiB that hold a window's worth of bytes after a point twice over.
   package static let smallestSpacing: UInt64 = 64 << 10
+
+  /// The longest span that random reads should have to live with: 16 MiB.
+  ///
+  /// Above what ordinary compressors make: 8 MiB of zeros in one deflate block + 1 MiB of spacing,
+  /// and pzstd's frames of 8 MiB. See docs/decisions/0002-single-frame-zstd.md.
+  package static let longestTolerableSpan: UInt64 = 16 << 20
+
+  /// Whether the blob is better read through a seekable copy; see `ZstdFrameWriter`.
+  package var needsSeekableCopy: Bool { longestSpan > SeekTable.longestTolerableSpan }
 
   /// The stored window of `point`; empty when it needs none or its range is not inside the pool.
   package func window(of point: SeekPoint) -> ArraySlice<UInt8> {
@@ -68,12 +77,12 @@ package struct SeekTable: Sendable, Equatable {
   /// The most decoded bytes between a point and the next, or the end.
   ///
   /// For gzip it exceeds the spacing by what is left of a deflate block, which has no bound in the
-  /// format: common compressors end one after at most 8 MiB, of zeros; zlib's stored blocks end after
-  /// 64 KiB. For zstd it is a frame, plus the spacing. A plain blob has spans of any size: 0.
+  /// format: common compressors end one after at most 8 MiB, of zeros; zlib's stored blocks end
+  /// after 64 KiB. For zstd it is a frame, plus the spacing. A plain blob has spans of any size: 0.
   package var longestSpan: UInt64 {
     if codec == .identity { return 0 }
-    let ends = points.dropFirst().map(\.tarOffset.bytes) + [decodedByteCount]
-    return zip(points, ends).lazy.map { $1 - $0.tarOffset.bytes }.max() ?? 0
+    let ends = points.dropFirst().map(\.tarOffset) + [TarOffset(decodedByteCount)]
+    return zip(points, ends).lazy.compactMap { $1.distance(from: $0.tarOffset) }.max() ?? 0
   }
 }
 

@@ -6,8 +6,8 @@ package import Offsets
 
 /// A forward reader of decoded bytes, from a seek point on.
 ///
-/// Its contexts and its 64 KiB of input are made once: keep decoders and `reset` them, as a new one costs
-/// some 200 KiB of allocations. It can move between threads; one at a time may use it.
+/// Its contexts and its 64 KiB of input are made once: keep decoders and `reset` them, as a new one
+/// costs some 200 KiB of allocations. It can move between threads; one at a time may use it.
 package struct SpanDecoder: ~Copyable, Sendable {
   /// What is asked of the source at once, and room for a window while it is unpacked.
   private static let inputByteCount = 64 << 10
@@ -23,7 +23,10 @@ package struct SpanDecoder: ~Copyable, Sendable {
 
   /// Makes a decoder that stands at `point`; see `reset`.
   package init(
-    codec: Codec, at point: SeekPoint, window: UnsafeRawBufferPointer, source: any ByteSource
+    codec: Codec,
+    at point: SeekPoint,
+    window: UnsafeRawBufferPointer,
+    source: any ByteSource
   ) throws(CompressionError) {
     var stream = try BlobStream()
     let input = HeapBytes(byteCount: SpanDecoder.inputByteCount)
@@ -39,10 +42,13 @@ package struct SpanDecoder: ~Copyable, Sendable {
   ///
   /// `window` is the point's window as stored in its table; it is copied, not kept.
   ///
-  /// - Throws: `.corruptWindow` when it is not what was stored, `.truncated` when the blob ends before
-  ///   the point. The decoder can then be reset again.
+  /// - Throws: `.corruptWindow` when it is not what was stored, `.truncated` when the blob ends
+  /// before   the point. The decoder can then be reset again.
   package mutating func reset(
-    codec: Codec, at point: SeekPoint, window: UnsafeRawBufferPointer, source: any ByteSource
+    codec: Codec,
+    at point: SeekPoint,
+    window: UnsafeRawBufferPointer,
+    source: any ByteSource
   ) throws(CompressionError) {
     self.source = source
     unread = 0..<0
@@ -54,7 +60,7 @@ package struct SpanDecoder: ~Copyable, Sendable {
 
   /// Fills `buffer` with the next decoded bytes, and returns how many there were.
   ///
-  /// Fewer than asked for only at the stream's end.
+  /// Fewer than asked for only at the stream's end. After an error only `reset` makes sense.
   package mutating func read(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) -> Int {
@@ -77,10 +83,13 @@ package struct SpanDecoder: ~Copyable, Sendable {
 
   /// Decodes and drops what lies before `offset`, and returns whether the stream goes so far.
   ///
-  /// `offset` must not lie behind `position`: to go back, reset. `scratch` is for the dropped bytes.
+  /// `offset` must not lie behind `position`: to go back, reset. `scratch` is for the dropped
+  /// bytes.
   package mutating func skip(
-    to offset: TarOffset, using scratch: UnsafeMutableRawBufferPointer
+    to offset: TarOffset,
+    using scratch: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) -> Bool {
+    if stream.codec == .identity { return skipPlain(to: offset) }
     precondition(!scratch.isEmpty, "skipping needs scratch space")
     while let distance = offset.distance(from: position), distance > 0 {
       let count = Int(min(distance, UInt64(scratch.count)))
@@ -88,6 +97,16 @@ package struct SpanDecoder: ~Copyable, Sendable {
       if try read(into: part) < count { return false }
     }
     return position == offset
+  }
+
+  /// In a plain blob both offsets are the same, so nothing needs to be read.
+  private mutating func skipPlain(to offset: TarOffset) -> Bool {
+    if offset == position { return true }
+    let target = min(offset.bytes, source.byteCount)
+    unread = 0..<0
+    nextRead = BlobOffset(target)
+    position = TarOffset(target)
+    return target == offset.bytes
   }
 
   private mutating func readInput() throws(CompressionError) {
@@ -99,7 +118,8 @@ package struct SpanDecoder: ~Copyable, Sendable {
 
 extension ByteSource {
   fileprivate func bytes(
-    at offset: BlobOffset, into buffer: UnsafeMutableRawBufferPointer
+    at offset: BlobOffset,
+    into buffer: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) -> Int {
     do {
       return try read(at: offset, into: buffer)
@@ -125,8 +145,11 @@ extension ByteSource {
 extension BlobStream {
   /// Stands at a seek point, with its window unpacked in `scratch` (32 KiB or more) on the way.
   fileprivate mutating func resume(
-    _ codec: Codec, at point: SeekPoint, window stored: UnsafeRawBufferPointer,
-    source: any ByteSource, scratch: UnsafeMutableRawBufferPointer
+    _ codec: Codec,
+    at point: SeekPoint,
+    window stored: UnsafeRawBufferPointer,
+    source: any ByteSource,
+    scratch: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) {
     guard point.blobOffset.bytes <= source.byteCount else {
       throw .truncated(codec, at: BlobOffset(source.byteCount))
@@ -139,14 +162,16 @@ extension BlobStream {
 
   /// Checks and unpacks the window of `point`, and returns its size.
   private mutating func unpack(
-    _ stored: UnsafeRawBufferPointer, of point: SeekPoint,
+    _ stored: UnsafeRawBufferPointer,
+    of point: SeekPoint,
     into scratch: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) -> Int {
     guard point.windowByteCount > 0 else { return 0 }
     guard stored.count == Int(point.windowByteCount), CRC32.of(stored) == point.windowChecksum
     else { throw .corruptWindow(pointAt: point.tarOffset) }
     let room = UnsafeMutableRawBufferPointer(
-      rebasing: scratch[..<InflateEngine.windowByteCount])
+      rebasing: scratch[..<InflateEngine.windowByteCount]
+    )
     guard let count = unpackWindow(stored, into: room) else {
       throw .corruptWindow(pointAt: point.tarOffset)
     }

@@ -1,6 +1,6 @@
 // Finds out which bytes of a window the data after a seek point refers to, without looking inside
-// deflate. The same data is decoded from two windows of markers; the pair of bytes that arrives at an
-// output position tells which window position it was copied from.
+// deflate. The same data is decoded from two windows of markers; the pair of bytes that arrives at
+// an output position tells which window position it was copied from.
 
 /// Two decodes of the first 32 KiB after a seek point, in step with the real one.
 ///
@@ -16,10 +16,8 @@ struct WindowProbe: ~Copyable, Sendable {
   private(set) var isActive = false
 
   init() throws(CompressionError) {
-    // Position i is the pair (low, low ^ (high + 1)). With high < 128 the two always differ, so a
-    // pair of equal bytes is a literal.
-    let first = try MarkedDecode { UInt8(truncatingIfNeeded: $0) }
-    let second = try MarkedDecode { UInt8(truncatingIfNeeded: $0) ^ UInt8(($0 >> 8) + 1) }
+    let first = try MarkedDecode(mixesHighByte: false)
+    let second = try MarkedDecode(mixesHighByte: true)
     self.first = first
     self.second = second
     window = HeapBytes(byteCount: WindowProbe.size)
@@ -45,8 +43,9 @@ struct WindowProbe: ~Copyable, Sendable {
 
   /// Ends, and returns the window with every byte zero that nothing refers to.
   ///
-  /// Empty when nothing refers to any. Valid until the next `begin`. To be called when the probe is full
-  /// or has seen the deflate stream to its end; else (`isComplete` false) the whole window is kept.
+  /// Empty when nothing refers to any. Valid until the next `begin`. To be called when the probe is
+  /// full or has seen the deflate stream to its end; else (`isComplete` false) the whole window is
+  /// kept.
   mutating func end(isComplete: Bool) -> UnsafeRawBufferPointer {
     isActive = false
     guard isComplete, first.count == second.count else { return UnsafeRawBufferPointer(tail) }
@@ -73,25 +72,44 @@ struct WindowProbe: ~Copyable, Sendable {
 /// A decode of up to 32 KiB from a window of markers.
 private struct MarkedDecode: ~Copyable, Sendable {
   private var engine: InflateEngine
+  /// What stands for position i: its low byte alone, or mixed with its high byte plus one.
+  ///
+  /// The high byte is below 128, so the two markers of a position always differ, and a pair of
+  /// equal bytes is a literal.
   private let markers: HeapBytes
+  private let mixesHighByte: Bool
+  /// Most layers are too small to have a point inside: the markers wait for the first.
+  private var isMarked = false
   private let decoded: HeapBytes
   private(set) var count = 0
   private var isRunning = false
 
-  init(marker: (Int) -> UInt8) throws(CompressionError) {
+  init(mixesHighByte: Bool) throws(CompressionError) {
     let engine = try InflateEngine()
     self.engine = engine
+    self.mixesHighByte = mixesHighByte
     markers = HeapBytes(byteCount: InflateEngine.windowByteCount)
     decoded = HeapBytes(byteCount: InflateEngine.windowByteCount)
-    for index in markers.bytes.indices { markers.bytes[index] = marker(index) }
   }
 
   var output: UnsafeRawBufferPointer { UnsafeRawBufferPointer(decoded.slice(0..<count)) }
 
   mutating func begin(bitCount: UInt8, previousByte: UInt8) {
+    if !isMarked { mark() }
     count = 0
     isRunning = engine.resume(
-      bitCount: bitCount, previousByte: previousByte, window: UnsafeRawBufferPointer(markers.bytes))
+      bitCount: bitCount,
+      previousByte: previousByte,
+      window: UnsafeRawBufferPointer(markers.bytes)
+    )
+  }
+
+  private mutating func mark() {
+    for index in 0..<markers.bytes.count {
+      let high = UInt8(truncatingIfNeeded: (index >> 8) + 1)
+      markers.bytes[index] = UInt8(truncatingIfNeeded: index) ^ (mixesHighByte ? high : 0)
+    }
+    isMarked = true
   }
 
   mutating func push(_ bytes: UnsafeRawBufferPointer) {

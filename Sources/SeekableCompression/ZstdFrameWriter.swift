@@ -5,7 +5,7 @@ import Offsets
 
 /// Decoded bytes in, zstd frames and their seek table out.
 package struct ZstdFrameWriter: ~Copyable, Sendable {
-  /// Decoded bytes per frame: 1 MiB. Smaller frames compress worse, larger ones make reads decode more.
+  /// Decoded bytes per frame: 1 MiB, as far apart as seek points are elsewhere.
   package static let defaultFrameByteCount = 1 << 20
 
   /// zstd's level 1: the copy is made once and may be evicted.
@@ -32,7 +32,8 @@ package struct ZstdFrameWriter: ~Copyable, Sendable {
 
   /// Takes decoded bytes from the front of `rest`, and returns the next frame when one is complete.
   ///
-  /// Call it again until the frame is empty: then `rest` is used up. A frame is valid until the next call.
+  /// Call it again until the frame is empty: then `rest` is used up. A frame is valid until the
+  /// next call.
   package mutating func write(
     _ rest: inout UnsafeRawBufferPointer
   ) throws(CompressionError) -> UnsafeRawBufferPointer {
@@ -57,7 +58,9 @@ package struct ZstdFrameWriter: ~Copyable, Sendable {
       table.points.append(
         SeekPoint(
           blobOffset: BlobOffset(table.blobByteCount),
-          tarOffset: TarOffset(table.decodedByteCount)))
+          tarOffset: TarOffset(table.decodedByteCount)
+        )
+      )
     }
     table.decodedByteCount += UInt64(filled)
     table.blobByteCount += UInt64(count)

@@ -30,7 +30,8 @@ struct ZstdHeaderReader {
 
   /// Takes the next byte of a frame that begins at `start`.
   mutating func push(
-    _ byte: UInt8, frameAt start: BlobOffset
+    _ byte: UInt8,
+    frameAt start: BlobOffset
   ) throws(CompressionError) -> Meaning {
     bytes.append(byte)
     guard bytes.count >= 4 else { return .incomplete }

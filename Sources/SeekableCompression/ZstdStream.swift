@@ -41,7 +41,8 @@ struct ZstdStream: ~Copyable, Sendable {
   }
 
   mutating func step(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer
   ) throws(CompressionError) -> StreamEvent {
     while true {
       switch phase {
@@ -77,7 +78,8 @@ struct ZstdStream: ~Copyable, Sendable {
   }
 
   private mutating func decode(
-    _ input: inout UnsafeRawBufferPointer, into output: inout UnsafeMutableRawBufferPointer,
+    _ input: inout UnsafeRawBufferPointer,
+    into output: inout UnsafeMutableRawBufferPointer,
     headerBytesGiven given: Int
   ) throws(CompressionError) -> StreamEvent {
     if given < header.bytes.count {
@@ -95,7 +97,8 @@ struct ZstdStream: ~Copyable, Sendable {
 
   /// Hands the header that was gathered for ourselves on to the library; it makes no output.
   private mutating func giveHeader(
-    from given: Int, into output: inout UnsafeMutableRawBufferPointer
+    from given: Int,
+    into output: inout UnsafeMutableRawBufferPointer
   ) throws(CompressionError) {
     let bytes = header.bytes
     let (outcome, used) = bytes.withUnsafeBytes { bytes in
@@ -110,7 +113,8 @@ struct ZstdStream: ~Copyable, Sendable {
   }
 
   private mutating func event(
-    for outcome: ZstdDecompressor.Outcome, isOutputFull: Bool
+    for outcome: ZstdDecompressor.Outcome,
+    isOutputFull: Bool
   ) throws(CompressionError) -> StreamEvent {
     switch outcome {
     case .failed(let fault):

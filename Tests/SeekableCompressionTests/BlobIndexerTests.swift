@@ -6,7 +6,8 @@ import TestKit
 struct BlobIndexerTests {
   @Test(arguments: Encoding.all, [64 << 10, 200_000, SeekTable.defaultSpacing])
   func `the bytes and the table do not depend on how the input is cut`(
-    encoding: Encoding, spacing: UInt64
+    encoding: Encoding,
+    spacing: UInt64
   ) throws {
     let blob = encoding.encode(Encoding.sample)
     let whole = try indexed(blob, spacing: spacing)
@@ -14,8 +15,11 @@ struct BlobIndexerTests {
     #expect(whole.table.codec == encoding.codec)
     #expect(whole.table.decodedByteCount == UInt64(Encoding.sample.count))
     #expect(whole.table.blobByteCount == UInt64(blob.count))
-    for size in [11, 4093, 65_537] {
-      #expect(try indexed(blob, spacing: spacing, pieceByteCount: size) == whole, "pieces of \(size)")
+    for size in [1021, 65_537] {
+      #expect(
+        try indexed(blob, spacing: spacing, pieceByteCount: size) == whole,
+        "pieces of \(size)"
+      )
     }
   }
 
@@ -49,9 +53,12 @@ struct BlobIndexerTests {
       ("zstd, one frame", 1...1, 1_200_000...1_200_000),
       ("zstd, frames of 10,000 bytes", 30...30, 40_000...40_000),
       ("zstd, frames of 150,000 bytes", 8...8, 150_000...150_000),
-    ] as [(String, ClosedRange<Int>, ClosedRange<UInt64>)])
+    ] as [(String, ClosedRange<Int>, ClosedRange<UInt64>)]
+  )
   func `the distance between points follows the encoding`(
-    name: String, count: ClosedRange<Int>, longest: ClosedRange<UInt64>
+    name: String,
+    count: ClosedRange<Int>,
+    longest: ClosedRange<UInt64>
   ) throws {
     let encoding = try #require(Encoding.all.first { $0.testDescription == name })
     let table = try indexed(encoding.encode(Encoding.sample), spacing: 64 << 10).table
@@ -82,14 +89,17 @@ struct BlobIndexerTests {
     #expect(stored > 0 && stored < 2000, "\(stored) bytes")
   }
 
-  @Test(arguments: [
-    ([0, 0, 0], [.trailingPadding(at: BlobOffset(20))]),
-    ([5, 6], [.trailingJunk(at: BlobOffset(20))]),
-    ([0x1f, 0x8c, 8], [.trailingJunk(at: BlobOffset(20))]),
-    ([0, 0, 9], [.trailingPadding(at: BlobOffset(20)), .trailingJunk(at: BlobOffset(22))]),
-  ] as [([UInt8], [CompressionWarning])])
+  @Test(
+    arguments: [
+      ([0, 0, 0], [.trailingPadding(at: BlobOffset(20))]),
+      ([5, 6], [.trailingJunk(at: BlobOffset(20))]),
+      ([0x1f, 0x8c, 8], [.trailingJunk(at: BlobOffset(20))]),
+      ([0, 0, 9], [.trailingPadding(at: BlobOffset(20)), .trailingJunk(at: BlobOffset(22))]),
+    ] as [([UInt8], [CompressionWarning])]
+  )
   func `what follows the last gzip member is ignored with a warning`(
-    tail: [UInt8], warnings: [CompressionWarning]
+    tail: [UInt8],
+    warnings: [CompressionWarning]
   ) throws {
     let blob = CompressedBytes.gzip([])
     #expect(blob.count == 20)

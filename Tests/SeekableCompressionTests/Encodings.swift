@@ -16,7 +16,8 @@ struct MemoryBlob: ByteSource {
   var byteCount: UInt64 { UInt64(bytes.count) }
 
   func read(
-    at offset: BlobOffset, into buffer: UnsafeMutableRawBufferPointer
+    at offset: BlobOffset,
+    into buffer: UnsafeMutableRawBufferPointer
   ) throws(ByteSourceError) -> Int {
     guard offset.bytes < byteCount else { return 0 }
     let count = min(buffer.count, bytes.count - Int(offset.bytes))
@@ -25,7 +26,8 @@ struct MemoryBlob: ByteSource {
     }
     bytes.withUnsafeBytes {
       buffer.copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: $0[Int(offset.bytes)..<Int(offset.bytes) + count]))
+        from: UnsafeRawBufferPointer(rebasing: $0[Int(offset.bytes)..<Int(offset.bytes) + count])
+      )
     }
     return count
   }
@@ -44,13 +46,15 @@ struct Encoding: CustomTestStringConvertible, Sendable {
   }
 
   private static func gzip(
-    _ name: String, _ change: @escaping @Sendable (inout CompressedBytes.GzipShape) -> Void
+    _ name: String,
+    _ change: @escaping @Sendable (inout CompressedBytes.GzipShape) -> Void
   ) -> Encoding {
     Encoding(name, .gzip) { CompressedBytes.gzip($0, CompressedBytes.GzipShape(change)) }
   }
 
   private static func zstd(
-    _ name: String, _ change: @escaping @Sendable (inout CompressedBytes.ZstdShape) -> Void
+    _ name: String,
+    _ change: @escaping @Sendable (inout CompressedBytes.ZstdShape) -> Void
   ) -> Encoding {
     Encoding(name, .zstd) { CompressedBytes.zstd($0, CompressedBytes.ZstdShape(change)) }
   }
@@ -64,7 +68,7 @@ struct Encoding: CustomTestStringConvertible, Sendable {
     gzip("gzip, full flushes, as pigz -i") { $0.flush = .full },
     gzip("gzip, members of 20,000 bytes") { $0.memberByteCount = 20_000 },
     gzip("gzip, members of 300,000 bytes") { $0.memberByteCount = 300_000 },
-    gzip("gzip, padded") { $0.tail = [UInt8](repeating: 0, count: 700) },
+    gzip("gzip, padded") { $0.tail = [UInt8](repeating: 0, count: 90) },
     gzip("gzip, full headers") {
       $0.extra = [1, 2, 0, 0]
       $0.name = Array("layer.tar".utf8)
@@ -84,7 +88,7 @@ struct Encoding: CustomTestStringConvertible, Sendable {
     },
     zstd("zstd, skippable frames") {
       $0.frameByteCount = 90_000
-      $0.skippable = [UInt8](repeating: 7, count: 3000)
+      $0.skippable = [UInt8](repeating: 7, count: 60)
     },
     zstd("zstd, window of 128 MiB") {
       $0.windowLog = 27
@@ -106,7 +110,9 @@ struct Pass: Equatable {
 
 /// Indexes `blob`, pushed in pieces of `pieceByteCount`.
 func indexed(
-  _ blob: [UInt8], spacing: UInt64 = SeekTable.defaultSpacing, pieceByteCount: Int = 1 << 20,
+  _ blob: [UInt8],
+  spacing: UInt64 = SeekTable.defaultSpacing,
+  pieceByteCount: Int = 1 << 20,
   limits: CompressionLimits = CompressionLimits()
 ) throws -> Pass {
   var indexer = try BlobIndexer(spacing: spacing, limits: limits)
@@ -118,7 +124,7 @@ func indexed(
       while true {
         let decoded = try indexer.decode(&rest)
         if decoded.isEmpty { break }
-        pass.bytes.append(contentsOf: decoded)
+        pass.bytes.append(contentsOf: decoded.bindMemory(to: UInt8.self))
       }
     }
   }
@@ -128,13 +134,19 @@ func indexed(
 
 /// A decoder at the last point at or before `offset`.
 func decoder(
-  of blob: some ByteSource, _ table: SeekTable, at offset: UInt64 = 0
+  of blob: some ByteSource,
+  _ table: SeekTable,
+  at offset: UInt64 = 0
 ) throws -> SpanDecoder {
   let index = try #require(table.points.index(atOrBefore: TarOffset(offset)))
   let point = table.points[index]
   return try table.window(of: point).span.bytes.withUnsafeBytes {
     try SpanDecoder(
-      codec: table.codec, at: point, window: $0, source: blob)
+      codec: table.codec,
+      at: point,
+      window: $0,
+      source: blob
+    )
   }
 }
 

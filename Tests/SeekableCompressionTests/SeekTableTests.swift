@@ -35,6 +35,17 @@ struct SeekTableTests {
     #expect(table.longestSpan == 0)
   }
 
+  @Test func `only a span that is too long asks for a seekable copy`() {
+    var table = SeekTable(codec: .zstd)
+    table.points = [point(0)]
+    table.decodedByteCount = 16 << 20
+    #expect(!table.needsSeekableCopy)
+    table.decodedByteCount += 1
+    #expect(table.needsSeekableCopy)
+    table.codec = .identity
+    #expect(!table.needsSeekableCopy)
+  }
+
   @Test func `a window range outside the pool is no window`() {
     var table = SeekTable(codec: .gzip)
     table.windows = [1, 2, 3]

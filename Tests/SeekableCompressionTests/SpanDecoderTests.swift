@@ -8,7 +8,8 @@ struct SpanDecoderTests {
 
   @Test(arguments: Encoding.all, [64 << 10, 200_000, SeekTable.defaultSpacing])
   func `decoding from every point gives the bytes from there on`(
-    encoding: Encoding, spacing: UInt64
+    encoding: Encoding,
+    spacing: UInt64
   ) throws {
     let blob = encoding.encode(sample)
     let table = try indexed(blob, spacing: spacing).table
@@ -61,6 +62,7 @@ struct SpanDecoderTests {
       try decoder.skip(to: TarOffset(2001), using: $0)
     }
     #expect(!isThere)
+    #expect(decoder.position == TarOffset(2000))
   }
 
   @Test func `one decoder serves blobs of all codecs in turn`() throws {
@@ -69,8 +71,11 @@ struct SpanDecoderTests {
     var decoder = try decoder(of: MemoryBlob(blobs[0]), tables[0])
     for (blob, table) in zip(blobs, tables) + zip(blobs, tables) {
       try decoder.reset(
-        codec: table.codec, at: table.points[0], window: UnsafeRawBufferPointer(start: nil, count: 0),
-        source: MemoryBlob(blob))
+        codec: table.codec,
+        at: table.points[0],
+        window: UnsafeRawBufferPointer(start: nil, count: 0),
+        source: MemoryBlob(blob)
+      )
       #expect(try decoder.bytes(1000) == Array(Encoding.smallSample[..<1000]))
     }
   }
@@ -114,7 +119,10 @@ struct SpanDecoderTests {
     let none = UnsafeRawBufferPointer(start: nil, count: 0)
     for (offset, bits) in [(0, 3), (20, 8)] as [(UInt64, UInt8)] {
       let point = SeekPoint(
-        blobOffset: BlobOffset(offset), tarOffset: TarOffset(5), bitCount: bits)
+        blobOffset: BlobOffset(offset),
+        tarOffset: TarOffset(5),
+        bitCount: bits
+      )
       #expect(throws: CompressionError.badSeekPoint(at: TarOffset(5))) {
         _ = try SpanDecoder(codec: .gzip, at: point, window: none, source: MemoryBlob(blob))
       }
@@ -146,7 +154,8 @@ struct SpanDecoderTests {
 }
 
 private func + <Left: Sequence>(
-  left: Left, right: some Sequence<Left.Element>
+  left: Left,
+  right: some Sequence<Left.Element>
 ) -> [Left.Element] {
   Array(left) + Array(right)
 }

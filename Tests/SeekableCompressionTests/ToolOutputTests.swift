@@ -7,14 +7,17 @@ import Testing
 import TestKit
 
 struct ToolOutputTests {
-  @Test(arguments: [
-    (["gzip", "-1"], .gzip), (["gzip", "-6"], .gzip), (["gzip", "-9", "--rsyncable"], .gzip),
-    (["zstd", "-1"], .zstd), (["zstd", "-19"], .zstd), (["zstd", "--no-check"], .zstd),
-    (["zstd", "--long=27"], .zstd), (["zstd", "-T2", "-B200000"], .zstd),
-    (["pzstd", "-p", "2"], .zstd), (["zstd", "--format=gzip"], .gzip),
-  ] as [([String], Codec)])
+  @Test(
+    arguments: [
+      (["gzip", "-1"], .gzip), (["gzip", "-6"], .gzip), (["gzip", "-9", "--rsyncable"], .gzip),
+      (["zstd", "-1"], .zstd), (["zstd", "-19"], .zstd), (["zstd", "--no-check"], .zstd),
+      (["zstd", "--long=27"], .zstd), (["zstd", "-T2", "-B200000"], .zstd),
+      (["pzstd", "-p", "2"], .zstd), (["zstd", "--format=gzip"], .gzip),
+    ] as [([String], Codec)]
+  )
   func `a tool's output decodes right, from the start and from every point`(
-    command: [String], codec: Codec
+    command: [String],
+    codec: Codec
   ) throws {
     let blob = try output(of: command + ["-c"], input: Encoding.sample)
     let pass = try indexed(blob, spacing: 64 << 10)
@@ -41,7 +44,10 @@ struct ToolOutputTests {
     let blob = try output(of: ["zstd", "--long=28", "-c"], input: Encoding.smallSample)
     #expect(
       throws: CompressionError.windowTooLarge(
-        byteCount: 1 << 28, limit: 1 << 27, frameAt: .zero)
+        byteCount: 1 << 28,
+        limit: 1 << 27,
+        frameAt: .zero
+      )
     ) { try indexed(blob) }
   }
 

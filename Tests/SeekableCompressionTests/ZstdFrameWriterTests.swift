@@ -6,7 +6,9 @@ import TestKit
 struct ZstdFrameWriterTests {
   /// Writes `bytes`, pushed in pieces of `pieceByteCount`.
   private func written(
-    _ bytes: [UInt8], pieceByteCount: Int, frameByteCount: Int
+    _ bytes: [UInt8],
+    pieceByteCount: Int,
+    frameByteCount: Int
   ) throws -> (blob: [UInt8], table: SeekTable) {
     var writer = try ZstdFrameWriter(frameByteCount: frameByteCount)
     var blob: [UInt8] = []
@@ -26,11 +28,15 @@ struct ZstdFrameWriterTests {
 
   @Test(arguments: [1000, 100_000, 2_000_000], [7777, 1 << 21])
   func `the frames decode to the bytes, from every point of the table`(
-    pieceByteCount: Int, frameByteCount: Int
+    pieceByteCount: Int,
+    frameByteCount: Int
   ) throws {
     let sample = Encoding.sample
     let (blob, table) = try written(
-      sample, pieceByteCount: pieceByteCount, frameByteCount: frameByteCount)
+      sample,
+      pieceByteCount: pieceByteCount,
+      frameByteCount: frameByteCount
+    )
     #expect(try indexed(blob).bytes == sample)
     #expect(table.codec == .zstd)
     #expect(table.blobByteCount == UInt64(blob.count))
@@ -46,7 +52,10 @@ struct ZstdFrameWriterTests {
 
   @Test func `a pass over the frames finds the same table`() throws {
     let (blob, table) = try written(
-      Encoding.sample, pieceByteCount: 5000, frameByteCount: 100_000)
+      Encoding.sample,
+      pieceByteCount: 5000,
+      frameByteCount: 100_000
+    )
     #expect(try indexed(blob, spacing: 100_000).table == table)
   }
 

@@ -21,8 +21,8 @@ package struct SeededGenerator: RandomNumberGenerator {
 
 /// Makers of compressed bytes.
 package enum CompressedBytes {
-  /// Random bytes that compress about as a tar of programs does: noise, runs, and copies of what was
-  /// up to 64 KiB before.
+  /// Random bytes that compress about as a tar of programs does: noise, runs, and copies of what
+  /// was up to 64 KiB before.
   package static func sample(byteCount: Int, seed: UInt64) -> [UInt8] {
     var generator = SeededGenerator(seed: seed)
     var bytes: [UInt8] = []
@@ -31,7 +31,9 @@ package enum CompressedBytes {
       let length = Int.random(in: 8...300, using: &generator)
       switch Int.random(in: 0..<8, using: &generator) {
       case 0:
-        bytes.append(contentsOf: repeatElement(UInt8.random(in: 0...255, using: &generator), count: length))
+        bytes.append(
+          contentsOf: repeatElement(UInt8.random(in: 0...255, using: &generator), count: length)
+        )
       case 1...2:
         for _ in 0..<length { bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
       case 3...4:
@@ -74,10 +76,10 @@ package enum CompressedBytes {
   package static func gzip(_ bytes: [UInt8], _ shape: GzipShape = GzipShape()) -> [UInt8] {
     let size = shape.memberByteCount ?? max(bytes.count, 1)
     let starts = bytes.isEmpty ? [0] : Array(stride(from: 0, to: bytes.count, by: size))
-    let members = starts.map { start in
-      gzipMember(Array(bytes[start..<min(start + size, bytes.count)]), shape)
+    let members = starts.reduce(into: [UInt8]()) { blob, start in
+      blob += gzipMember(Array(bytes[start..<min(start + size, bytes.count)]), shape)
     }
-    return Array(members.joined()) + shape.tail
+    return members + shape.tail
   }
 
   private static func gzipMember(_ bytes: [UInt8], _ shape: GzipShape) -> [UInt8] {
@@ -127,7 +129,9 @@ package enum CompressedBytes {
   }
 
   private static func push(
-    _ bytes: ArraySlice<UInt8>, flush: Int32, _ stream: UnsafeMutablePointer<z_stream>,
+    _ bytes: ArraySlice<UInt8>,
+    flush: Int32,
+    _ stream: UnsafeMutablePointer<z_stream>,
     _ result: inout [UInt8]
   ) {
     var room = [UInt8](repeating: 0, count: 64 << 10)
@@ -167,10 +171,10 @@ package enum CompressedBytes {
     let size = shape.frameByteCount ?? max(bytes.count, 1)
     let starts = bytes.isEmpty ? [0] : Array(stride(from: 0, to: bytes.count, by: size))
     let skippable = shape.skippable.map(skippableFrame) ?? []
-    let frames = starts.map { start in
-      skippable + zstdFrame(Array(bytes[start..<min(start + size, bytes.count)]), shape)
+    let frames = starts.reduce(into: [UInt8]()) { blob, start in
+      blob += skippable + zstdFrame(Array(bytes[start..<min(start + size, bytes.count)]), shape)
     }
-    return Array(frames.joined()) + skippable
+    return frames + skippable
   }
 
   /// A frame for others: magic number, size, content.
