@@ -1,6 +1,6 @@
-// libfuse's low-level API and the kernel's FUSE message layouts, for FuseServer.
-// Knows only what Swift cannot import: macros, and calls that glibc declares for _GNU_SOURCE only, which
-// Swift's Glibc module is built without. Source: fuse_lowlevel.h, fuse_opt.h, linux/fuse.h.
+// libfuse's low-level API and the kernel's FUSE message layouts, for FuseServer. Knows only what
+// Swift cannot import: macros, and calls that glibc declares for _GNU_SOURCE only, which Swift's
+// Glibc module is built without. Source: fuse_lowlevel.h, fuse_opt.h, linux/fuse.h.
 
 #ifndef CFUSE3_SHIM_H
 #define CFUSE3_SHIM_H

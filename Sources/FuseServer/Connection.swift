@@ -1,5 +1,6 @@
 // One connection to the kernel: libfuse's session on a descriptor of /dev/fuse that somebody else
-// mounted. Knows the handshake; knows no threads and no mountpoint. Source: fuse(4), fuse_lowlevel.h.
+// mounted. Knows the handshake; knows no threads and no mountpoint. Source: fuse(4),
+// fuse_lowlevel.h.
 
 import CFuse3
 import Glibc

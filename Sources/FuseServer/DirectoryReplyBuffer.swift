@@ -23,7 +23,8 @@ package struct DirectoryReplyBuffer: ~Copyable {
 
   /// Appends one entry; `cookie` is where the listing goes on behind it.
   ///
-  /// A name that is empty, longer than 255 bytes, or contains `/` or NUL makes the whole answer EIO.
+  /// A name that is empty, longer than 255 bytes, or contains `/` or NUL makes the whole answer
+  /// EIO.
   ///
   /// - Returns: `false` when there is no room left: the kernel will ask again from the last entry.
   package mutating func append(

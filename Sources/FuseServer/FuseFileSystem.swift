@@ -64,7 +64,8 @@ package protocol FuseFileSystem: Sendable {
   ///
   /// May block. Fills `buffer` whole unless the file ends first: then up to the end, and at or
   /// behind the end nothing. Whatever else is short is answered to the caller as EIO, because the
-  /// kernel takes a short answer for the end of the file and believes that for the life of the mount.
+  /// kernel takes a short answer for the end of the file and believes that for the life of the
+  /// mount.
   ///
   /// - Returns: the count of bytes read.
   func read(

@@ -1,6 +1,6 @@
 // The table of C functions that libfuse calls: decode the arguments, ask the file system, answer.
-// What is not in the table libfuse answers by itself: ENOSYS, which the kernel remembers, and nothing
-// for FORGET, which a file system of fixed inodes has no use for. Source: fuse_lowlevel.h.
+// What is not in the table libfuse answers by itself: ENOSYS, which the kernel remembers, and
+// nothing for FORGET, which a file system of fixed inodes has no use for. Source: fuse_lowlevel.h.
 
 import CFuse3
 import Glibc
@@ -42,7 +42,8 @@ enum FuseOperations {
     return operations
   }
 
-  /// Calls `body` with the session's state, which outlives every request, and the debt of an answer.
+  /// Calls `body` with the session's state, which outlives every request, and the debt of an
+  /// answer.
   private static func serve(
     _ request: fuse_req_t?,
     _ body: (ServerCore, consuming FuseReply) -> Void

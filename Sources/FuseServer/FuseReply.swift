@@ -1,5 +1,5 @@
-// The debt of one answer to the kernel. Knows how libfuse answers; a request that is dropped without
-// an answer is answered EIO, and one cannot be answered twice. Source: fuse_lowlevel.h.
+// The debt of one answer to the kernel. Knows how libfuse answers; a request that is dropped
+// without an answer is answered EIO, and one cannot be answered twice. Source: fuse_lowlevel.h.
 
 import CFuse3
 import Glibc

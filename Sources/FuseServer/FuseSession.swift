@@ -1,5 +1,6 @@
-// A mounted, served file system from its first request to its end: threads, stopping, what ended it.
-// Knows nothing of what is served. Source: fuse_lowlevel.h; the order of the end is explained below.
+// A mounted, served file system from its first request to its end: threads, stopping, what ended
+// it. Knows nothing of what is served. Source: fuse_lowlevel.h; the order of the end is explained
+// below.
 
 import Glibc
 
@@ -16,9 +17,9 @@ package enum FuseSessionEnd: Sendable, Equatable {
 /// A file system that is mounted and served.
 ///
 /// Exists only while mounted: a session that was made has answered the kernel's INIT and serves. It
-/// serves until `stop` or an unmount from outside, and one thread must be in `waitUntilEnded`, which
-/// does the cleaning up. A session that is let go without is stopped. The process must not touch
-/// paths below its own mountpoint from a thread that the serving depends on.
+/// serves until `stop` or an unmount from outside, and one thread must be in `waitUntilEnded`,
+/// which does the cleaning up. A session that is let go without is stopped. The process must not
+/// touch paths below its own mountpoint from a thread that the serving depends on.
 package final class FuseSession: Sendable {
   private struct Lifetime {
     var isStopRequested = false

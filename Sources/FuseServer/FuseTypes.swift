@@ -6,7 +6,8 @@ import Glibc
 
 /// The number of an inode: the kernel's handle and `st_ino` at once.
 ///
-/// 1 is the root directory; 0 is no inode. Stable and never reused while the file system is mounted.
+/// 1 is the root directory; 0 is no inode. Stable and never reused while the file system is
+/// mounted.
 package struct InodeNumber: RawRepresentable, Hashable, Comparable, Sendable, BitwiseCopyable {
   package let rawValue: UInt64
 

@@ -1,6 +1,6 @@
-// The set-user-ID program by which ordinary users mount and unmount. Knows its arguments, how it hands
-// over the descriptor of /dev/fuse, and what its refusals mean.
-// Source: fusermount3(1), unix(7) "SCM_RIGHTS", posix_spawn(3).
+// The set-user-ID program by which ordinary users mount and unmount. Knows its arguments, how it
+// hands over the descriptor of /dev/fuse, and what its refusals mean. Source: fusermount3(1),
+// unix(7) "SCM_RIGHTS", posix_spawn(3).
 
 import CFuse3
 import Glibc
@@ -15,8 +15,8 @@ enum Fusermount {
 
   /// Mounts at `path` and returns the descriptor of /dev/fuse.
   ///
-  /// The helper opens the device itself and sends the descriptor over a socket whose number it reads
-  /// from its environment.
+  /// The helper opens the device itself and sends the descriptor over a socket whose number it
+  /// reads from its environment.
   static func mount(
     at path: [UInt8],
     options: FuseOptions

@@ -1,5 +1,5 @@
-// What libfuse says beside its return values, kept for error messages instead of stderr. libfuse has
-// one log for the whole process. Source: fuse_log.h, fuse_set_log_func.
+// What libfuse says beside its return values, kept for error messages instead of stderr. libfuse
+// has one log for the whole process. Source: fuse_log.h, fuse_set_log_func.
 
 import CFuse3
 import Glibc

@@ -1,5 +1,6 @@
-// A lock with a condition: state that threads change and wait for. Swift's `Mutex` has no condition,
-// and our threads belong to no executor. Source: pthread_mutex_lock(3), pthread_cond_wait(3).
+// A lock with a condition: state that threads change and wait for. Swift's `Mutex` has no
+// condition, and our threads belong to no executor. Source: pthread_mutex_lock(3),
+// pthread_cond_wait(3).
 
 import Glibc
 

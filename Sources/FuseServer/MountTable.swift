@@ -1,5 +1,5 @@
-// The kernel's table of mounts, as far as it concerns FUSE: which mounts are ours, which of them have
-// lost their server, and how to clear those. Source: proc(5) "mountinfo"; statvfs(3).
+// The kernel's table of mounts, as far as it concerns FUSE: which mounts are ours, which of them
+// have lost their server, and how to clear those. Source: proc(5) "mountinfo"; statvfs(3).
 
 import CFuse3
 import Glibc

@@ -13,8 +13,8 @@ struct NativeThread: Sendable {
 
   /// Starts a thread that runs `body` and ends.
   ///
-  /// `name` is shown by ps(1) and debuggers, at most 15 bytes. All signals that can be are blocked, so
-  /// that they go to a thread which waits for them.
+  /// `name` is shown by ps(1) and debuggers, at most 15 bytes. All signals that can be are blocked,
+  /// so that they go to a thread which waits for them.
   ///
   /// The corresponding C function is `pthread_create`.
   static func start(

@@ -1,5 +1,5 @@
-// The error numbers of errno(3) as a value: what a request is answered with, and what a failed system
-// call left behind. Knows nothing of FUSE. Source: errno(3).
+// The error numbers of errno(3) as a value: what a request is answered with, and what a failed
+// system call left behind. Knows nothing of FUSE. Source: errno(3).
 
 import Glibc
 

@@ -1,5 +1,5 @@
-// Reads that have to wait for something, and the threads that do them. A fixed ring of places, so that
-// nothing is allocated for a read and the kernel's readers cannot pile up without bound.
+// Reads that have to wait for something, and the threads that do them. A fixed ring of places, so
+// that nothing is allocated for a read and the kernel's readers cannot pile up without bound.
 
 /// A read that is owed an answer.
 struct ReadJob: ~Copyable {
@@ -12,8 +12,8 @@ struct ReadJob: ~Copyable {
 /// Waiting reads, first come first served.
 ///
 /// The threads that offer never wait here. When the ring is full they get the read back and do it
-/// themselves: each becomes one more worker for the length of one read and takes no new request from
-/// the kernel meanwhile, which holds the readers back. Nothing waits for a place, so there is
+/// themselves: each becomes one more worker for the length of one read and takes no new request
+/// from the kernel meanwhile, which holds the readers back. Nothing waits for a place, so there is
 /// nothing to deadlock on, and each such read is bounded in time by the file system.
 final class ReadPool: Sendable {
   private struct Ring: ~Copyable {

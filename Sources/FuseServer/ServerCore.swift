@@ -1,5 +1,5 @@
-// What the handlers of a session share. libfuse hands it back to them as a raw pointer; nothing in it
-// changes but counters, the ring of reads, and each thread's own memory.
+// What the handlers of a session share. libfuse hands it back to them as a raw pointer; nothing in
+// it changes but counters, the ring of reads, and each thread's own memory.
 
 import CFuse3
 import Glibc

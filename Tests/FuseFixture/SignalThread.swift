@@ -1,5 +1,5 @@
-// The thread that takes the fixture's signals. Not in main.swift, whose functions belong to the main
-// thread.
+// The thread that takes the fixture's signals. Not in main.swift, whose functions belong to the
+// main thread.
 
 import FuseServer
 import Glibc

@@ -1,5 +1,5 @@
-// Running programs for the tests: with a deadline, and with everything they print. A test never looks
-// at a mount itself where it could hang; it has a program look, which can be killed.
+// Running programs for the tests: with a deadline, and with everything they print. A test never
+// looks at a mount itself where it could hang; it has a program look, which can be killed.
 
 import Glibc
 

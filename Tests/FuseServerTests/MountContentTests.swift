@@ -134,8 +134,8 @@ extension MountTests {
       #expect(copied == Command.Outcome(status: 0, output: ""))
     }
 
-    // What file servers do: a handle outlives the kernel's memory of its inode. The second mount of the
-    // same tree has never heard of it, and must find it and the way up from it.
+    // What file servers do: a handle outlives the kernel's memory of its inode. The second mount of
+    // the same tree has never heard of it, and must find it and the way up from it.
     @Test(.enabled(if: MountedFixture.isRoot))
     func `a file handle is good on a mount that has not looked it up`() throws {
       let first = try MountedFixture()

@@ -1,5 +1,5 @@
-// How often the kernel has to ask. The counts are the speed of a mount: each request costs a switch to
-// the server and back. Asserted exactly, but for how many entries a kernel asks for at a time.
+// How often the kernel has to ask. The counts are the speed of a mount: each request costs a switch
+// to the server and back. Asserted exactly, but for how many entries a kernel asks for at a time.
 
 import Glibc
 import Testing
@@ -11,8 +11,8 @@ extension MountTests {
     private static let links = 50
     private static let files = 610
 
-    /// READDIRPLUS per directory: at least one and the empty one; kernels before 6.16 ask for 4 KiB at
-    /// a time, of which a directory here fills 67 x 160 bytes / 4 KiB = 3, and so at most 4.
+    /// READDIRPLUS per directory: at least one and the empty one; kernels before 6.16 ask for 4 KiB
+    /// at a time, of which a directory here fills 67 x 160 bytes / 4 KiB = 3, and so at most 4.
     private static func isWalk(_ count: Int?) -> Bool {
       (2 * directories...4 * directories).contains(count ?? 0)
     }
