@@ -9,7 +9,8 @@ package enum ExtendedAttributeRefusal: Hashable, Sendable {
   case notPartOfTheImage
   /// Not in the namespaces `user.`, `trusted.`, `security.`, or a POSIX ACL.
   case unknownNamespace
-  /// `user.` on something that is neither a regular file nor a directory: Linux has no such thing.
+  /// `user.` on something that is neither a regular file nor a directory, an ACL on a symbolic link,
+  /// a default ACL on anything but a directory: Linux has no such thing.
   case notAllowedOnThisType
   /// A capability or an ACL that the kernel would not read.
   case malformed
@@ -33,7 +34,8 @@ extension ExtendedAttribute {
     }
     if isAbout("security.capability") { return isCapability ? nil : .malformed }
     if isAbout("system.posix_acl_access") || isAbout("system.posix_acl_default") {
-      if kind == .symbolicLink { return .notAllowedOnThisType }
+      let isDefault = isAbout("system.posix_acl_default")
+      if kind == .symbolicLink || (isDefault && kind != .directory) { return .notAllowedOnThisType }
       return isAccessControlList ? nil : .malformed
     }
     return isIn("trusted.") || isIn("security.") ? nil : .unknownNamespace
@@ -45,16 +47,18 @@ extension ExtendedAttribute {
     name.starts(with: namespace.utf8) && name.count > namespace.utf8.count
   }
 
-  /// `vfs_cap_data`: revision 2 in 20 bytes or revision 3 in 24, revision in the top byte of a
-  /// little-endian word.
+  /// `vfs_cap_data`: a little-endian word with the revision in its top byte and no flag but
+  /// VFS_CAP_FLAGS_EFFECTIVE (1); 20 bytes in all for revision 2, 24 for revision 3.
   private var isCapability: Bool {
-    guard value.count >= 4 else { return false }
+    guard value.count >= 4, value[0] <= 1, value[1] == 0, value[2] == 0 else { return false }
     return (value[3] == 2 && value.count == 20) || (value[3] == 3 && value.count == 24)
   }
 
   /// `posix_acl_xattr_header`, version 2, then entries of 8 bytes (tag, permissions, id).
+  ///
+  /// The kernel reads a list without entries as no ACL at all: listed, but not to be had.
   private var isAccessControlList: Bool {
-    guard value.count >= 4, (value.count - 4) % 8 == 0 else { return false }
+    guard value.count > 4, (value.count - 4) % 8 == 0 else { return false }
     return value[0] == 2 && value[1...3].allSatisfy { $0 == 0 } && hasKnownTags
   }
 
@@ -64,7 +68,10 @@ extension ExtendedAttribute {
     return stride(from: 4, to: value.count, by: 8).allSatisfy { start in
       let tag = Int(value[start]) | Int(value[start + 1]) << 8
       let permissions = Int(value[start + 2]) | Int(value[start + 3]) << 8
+      // ACL_USER and ACL_GROUP name an id, and all ones is none.
+      let namesNobody = tag == 0x02 || tag == 0x08 ? value[(start + 4)..<(start + 8)] : []
       return tags.contains(tag) && permissions <= 7
+        && (namesNobody.isEmpty || namesNobody.contains { $0 != 0xFF })
     }
   }
 }
