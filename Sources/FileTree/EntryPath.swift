@@ -35,36 +35,44 @@ package enum EntryPath {
   /// A leading slash, `.` and empty components fall away; `..` takes back the component before it,
   /// textually.
   package static func normalize(
-    _ raw: some Collection<UInt8>,
+    _ raw: [UInt8],
     aboveRoot: AboveRoot = .refuse
   ) throws(EntryPathError) -> [UInt8] {
     if raw.count > pathLimit { throw EntryPathError(problem: .tooLong) }
     var path: [UInt8] = []
     path.reserveCapacity(raw.count)
-    var start = raw.startIndex
-    while start != raw.endIndex {
-      let end = raw[start...].firstIndex(of: UInt8(ascii: "/")) ?? raw.endIndex
+    var start = 0
+    while start < raw.count {
+      var end = start
+      while end < raw.count, raw[end] != UInt8(ascii: "/") { end += 1 }
       try append(raw[start..<end], to: &path, aboveRoot: aboveRoot)
-      start = end == raw.endIndex ? end : raw.index(after: end)
+      start = end + 1
     }
     return path
   }
 
   private static func append(
-    _ component: some Collection<UInt8>,
+    _ component: ArraySlice<UInt8>,
     to path: inout [UInt8],
     aboveRoot: AboveRoot
   ) throws(EntryPathError) {
-    if component.isEmpty || component.elementsEqual(".".utf8) { return }
-    if component.elementsEqual("..".utf8) {
-      if path.isEmpty, aboveRoot == .refuse { throw EntryPathError(problem: .leavesRoot) }
-      path.removeLast(path.count - (path.lastIndex(of: UInt8(ascii: "/")) ?? 0))
+    let dots = component.count <= 2 && component.allSatisfy { $0 == UInt8(ascii: ".") }
+    if dots {
+      if component.count == 2 { try removeLast(of: &path, aboveRoot: aboveRoot) }
       return
     }
     if component.count > componentLimit { throw EntryPathError(problem: .componentTooLong) }
     if component.contains(0) { throw EntryPathError(problem: .containsNUL) }
     if !path.isEmpty { path.append(UInt8(ascii: "/")) }
     path += component
+  }
+
+  private static func removeLast(
+    of path: inout [UInt8],
+    aboveRoot: AboveRoot
+  ) throws(EntryPathError) {
+    if path.isEmpty, aboveRoot == .refuse { throw EntryPathError(problem: .leavesRoot) }
+    path.removeLast(path.count - (path.lastIndex(of: UInt8(ascii: "/")) ?? 0))
   }
 
   /// Splits a normal path into the directory's path and the last component.
