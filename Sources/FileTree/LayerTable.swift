@@ -11,9 +11,10 @@ package struct LayerTable: Sendable {
   /// Names, paths, link targets and extended attributes.
   package let bytes: FlatArray<UInt8>
 
-  /// Takes arrays from anywhere, a file included, and checks every range in them once.
+  /// Takes arrays from anywhere, a file included, and checks every entry in them once.
   ///
-  /// - Throws: `.malformedTable` naming the first entry that points outside its pool.
+  /// - Throws: `.malformedTable` naming the first entry that points outside its pool, or has a kind,
+  ///   a mode or nanoseconds that no entry can have.
   package init(
     entries: FlatArray<LayerEntry>,
     segments: FlatArray<DataSegment>,
@@ -29,9 +30,26 @@ package struct LayerTable: Sendable {
 
   private func isSound(_ entry: LayerEntry) -> Bool {
     guard let kind = entry.kind, fits(entry.directory, in: bytes.count),
-      fits(entry.name, in: bytes.count), fits(entry.extendedAttributes, in: bytes.count)
+      fits(entry.name, in: bytes.count), fits(entry.extendedAttributes, in: bytes.count),
+      entry.mode <= 0o7777, entry.nanoseconds < 1_000_000_000
     else { return false }
-    return fits(entry.payload, in: kind == .regular ? segments.count : bytes.count)
+    guard kind == .regular else { return fits(entry.payload, in: bytes.count) }
+    return fits(entry.payload, in: segments.count) && hasSoundData(entry)
+  }
+
+  /// A file's bytes lie in the tar stream without wrapping around, and its segments in the file, one
+  /// behind the other.
+  private func hasSoundData(_ file: LayerEntry) -> Bool {
+    if file.payload.count == 0 { return file.data.advanced(by: file.size) != nil }
+    var end = FileOffset.zero
+    for place in 0..<Int(file.payload.count) {
+      let segment = segments[Int(file.payload.start) + place]
+      guard segment.file >= end, segment.tar.advanced(by: segment.byteCount) != nil,
+        let next = segment.file.advanced(by: segment.byteCount), next.bytes <= file.size
+      else { return false }
+      end = next
+    }
+    return true
   }
 
   private func fits(_ range: PoolRange, in poolCount: Int) -> Bool {

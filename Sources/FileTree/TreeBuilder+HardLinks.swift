@@ -7,129 +7,189 @@ extension TreeBuilder {
   mutating func putLink(
     _ position: Int,
     _ entry: LayerEntry,
-    as name: ByteSlice,
+    as name: PooledName,
     in directory: UInt32
   ) throws(TreeError) {
-    let target = table.slice(entry.payload)
-    if target.array == table.path(of: entry) {
+    if table.slice(entry.payload).array == table.path(of: entry) {
       warn(.linkToItself, entry)
       return
     }
-    if let found = find(target), draft.names[found].layer == layer,
-      draft.names[found].node != DraftTree.none
-    {
-      try link(entry, as: name, in: directory, to: draft.names[found].node)
+    if let node = earlierTarget(of: entry) {
+      try requireFile(own.kind(of: node), entry)
+      try replace(name, in: directory, by: node, entry)
       return
     }
     // The target may still come in this layer, or be in a lower one: known at the layer's end. Until
     // then the name is free, and whatever comes later for it wins.
-    warnIfTaken(name, in: directory, entry)
-    try replace(name, in: directory, by: DraftTree.none)
-    guard let place = draft.place(of: name, in: directory) else { return }
-    draft.forgetHidden(place)
-    deferredLinks.append(DeferredLink(entry: position, directory: directory, place: place))
+    let place = try replace(name, in: directory, by: DraftTree.none, entry)
+    deferredLinks[place] = position
   }
 
-  private mutating func link(
-    _ entry: LayerEntry,
-    as name: ByteSlice,
-    in directory: UInt32,
-    to node: UInt32
-  ) throws(TreeError) {
-    guard draft.nodes[Int(node)].kind != .directory else {
-      throw .hardLinkToDirectory(
-        path: table.path(of: entry),
-        target: table.slice(entry.payload).array,
-        layer: Int(layer),
-        member: entry.header
-      )
+  private func requireFile(_ kind: NodeKind, _ entry: LayerEntry) throws(TreeError) {
+    guard kind == .directory else { return }
+    throw .hardLinkToDirectory(
+      path: table.path(of: entry),
+      target: table.slice(entry.payload).array,
+      layer: Int(layer),
+      member: entry.header
+    )
+  }
+
+  /// The link's target as the layer alone has it so far.
+  private func earlierTarget(of entry: LayerEntry) -> UInt32? {
+    let end = paths.end(
+      of: PooledName(layer: layer, range: entry.payload),
+      from: DraftTree.root
+    ) { (directory, name, isLast) in
+      guard let node = own.node(name, in: directory) else { return .nowhere }
+      return step(to: node, own.nodes[Int(node)], isLast: isLast)
     }
-    warnIfTaken(name, in: directory, entry)
-    try replace(name, in: directory, by: node)
+    if case .place(let node) = end { return node }
+    return nil
   }
 
-  /// Links to later members, to lower layers, and to other deferred links, until none is left.
+  /// The last component of a link's target is not followed: a symbolic link can have two names.
+  private func step<Place>(to place: Place, _ node: DraftNode, isLast: Bool) -> PathStep<Place> {
+    if isLast || node.kind == .directory { return .place(place) }
+    return node.kind == .symbolicLink ? .link(target: target(of: node)) : .nowhere
+  }
+}
+
+// MARK: - At the layer's end
+
+extension TreeBuilder {
+  /// A node as the layer or, where that has none, the layers below have it.
+  private struct Found {
+    /// In `own`, or `none`.
+    var own: UInt32
+    /// In `merged`: the lower directory of the same path, or what was found there.
+    var lower: UInt32
+  }
+
+  private enum Target {
+    case found(Found)
+    /// Through this place, whose own target is not known yet.
+    case waits(for: Int)
+    case missing
+  }
+
+  /// Settles all links whose targets had not come before them.
   mutating func linkDeferred() throws(TreeError) {
-    var waiting = deferredLinks
-    deferredLinks = []
-    while !waiting.isEmpty {
-      var stillWaiting: [DeferredLink] = []
-      for deferred in waiting where try !resolve(deferred) {
-        stillWaiting.append(deferred)
+    if deferredLinks.isEmpty { return }
+    for first in placesOfDeferredLinks() {
+      // Links that wait for each other, the one to settle first at the end.
+      var chain = [first]
+      var waiting: Set = [first]
+      while let place = chain.last {
+        let next = try settle(place)
+        if let next {
+          guard waiting.insert(next).inserted else { throw missing(place) }
+          chain.append(next)
+        } else {
+          deferredLinks[place] = nil
+          chain.removeLast()
+        }
       }
-      if stillWaiting.count == waiting.count, let first = stillWaiting.first {
-        let entry = table.entries[first.entry]
-        throw .hardLinkTargetMissing(
-          path: table.path(of: entry),
-          target: table.slice(entry.payload).array,
-          layer: Int(layer),
-          member: entry.header
-        )
-      }
-      waiting = stillWaiting
     }
   }
 
-  /// Whether the link is settled: made, or overtaken by a later entry of the same name.
-  private mutating func resolve(_ deferred: DeferredLink) throws(TreeError) -> Bool {
-    let entry = table.entries[deferred.entry]
-    let name = draft.names[deferred.place]
-    if name.node != DraftTree.none { return true }
-    let path = table.slice(entry.payload)
-    var node = DraftTree.none
-    if let place = find(path), draft.names[place].node != DraftTree.none {
-      if draft.names[place].layer == layer { warn(.linkBeforeTarget, entry) }
-      node = draft.names[place].node
-    } else if let place = find(path, preferringHidden: true),
-      let hidden = presentOrHidden(place, preferringHidden: true)
-    {
+  /// In the order of their entries, without those in directories that a later entry replaced.
+  private func placesOfDeferredLinks() -> [Int] {
+    var places: [Int] = []
+    var directories = [DraftTree.root]
+    while let directory = directories.popLast() {
+      for place in own.places(in: directory) {
+        let node = own.names[place].node
+        if node == DraftTree.none {
+          places.append(place)
+        } else if own.kind(of: node) == .directory {
+          directories.append(node)
+        }
+      }
+    }
+    return places.sorted { deferredLinks[$0, default: 0] < deferredLinks[$1, default: 0] }
+  }
+
+  /// Makes the link at `place`, or says which link must be made before it.
+  private mutating func settle(_ place: Int) throws(TreeError) -> Int? {
+    // Settled already, or overtaken by a later entry of the same name.
+    guard let position = deferredLinks[place] else { return nil }
+    let entry = table.entries[position]
+    switch target(of: entry) {
+    case .waits(let other):
+      return other
+    case .found(let found) where found.own != DraftTree.none:
+      try requireFile(own.kind(of: found.own), entry)
+      warn(.linkBeforeTarget, entry)
+      own.setNode(found.own, at: place)
+    case .found(let found):
+      try link(place, to: found.lower, entry)
+    case .missing:
+      guard let hidden = hiddenTarget(of: entry) else { throw missing(place) }
       warn(.linkToHiddenTarget, entry)
-      node = hidden
-    }
-    if node == DraftTree.none { return false }
-    try link(entry, as: name.name, in: deferred.directory, to: node)
-    return true
-  }
-
-  /// The place of a link's target.
-  ///
-  /// Symbolic links among its directories are followed, inside the root. `preferringHidden` looks
-  /// at the tree as it was before this layer's whiteouts.
-  private func find(_ path: ByteSlice, preferringHidden: Bool = false) -> Int? {
-    var pending = Array(components(of: path).reversed())
-    var ancestors: [UInt32] = [DraftTree.root]
-    var linkCount = 0
-    while let name = pending.popLast() {
-      if name == ".." {
-        if ancestors.count > 1 { ancestors.removeLast() }
-        continue
-      }
-      guard let place = draft.place(of: name, in: ancestors[ancestors.count - 1]) else {
-        return nil
-      }
-      if pending.isEmpty { return place }
-      guard let node = presentOrHidden(place, preferringHidden: preferringHidden) else {
-        return nil
-      }
-      switch draft.nodes[Int(node)].kind {
-      case .directory:
-        ancestors.append(node)
-      case .symbolicLink:
-        linkCount += 1
-        if linkCount > Self.linkLimit { return nil }
-        let target = target(of: draft.nodes[Int(node)])
-        if target.count > 0, target[0] == slash { ancestors = [DraftTree.root] }
-        pending += components(of: target).reversed()
-      default:
-        return nil
-      }
+      try link(place, to: hidden, entry)
     }
     return nil
   }
 
-  private func presentOrHidden(_ place: Int, preferringHidden: Bool) -> UInt32? {
-    let name = draft.names[place]
-    if preferringHidden, name.hiddenIn == layer { return name.hiddenNode }
-    return name.node == DraftTree.none ? nil : name.node
+  /// Gives the layer a name for a file of the layers below.
+  private mutating func link(_ place: Int, to lower: UInt32, _ entry: LayerEntry) throws(TreeError)
+  {
+    let node = merged.nodes[Int(lower)]
+    try requireFile(node.kind, entry)
+    let new = try own.addNode(node.kind, layer: node.layer, entry: node.entry, lower: lower)
+    own.setNode(new, at: place)
+  }
+
+  private func missing(_ place: Int) -> TreeError {
+    let entry = table.entries[deferredLinks[place] ?? 0]
+    return .hardLinkTargetMissing(
+      path: table.path(of: entry),
+      target: table.slice(entry.payload).array,
+      layer: Int(layer),
+      member: entry.header
+    )
+  }
+
+  /// The link's target in the whole layer, laid over the layers below.
+  private func target(of entry: LayerEntry) -> Target {
+    var waitsFor: Int?
+    let end = paths.end(
+      of: PooledName(layer: layer, range: entry.payload),
+      from: Found(own: DraftTree.root, lower: DraftTree.root)
+    ) { (directory, name, isLast) in
+      if directory.own != DraftTree.none, let place = own.place(of: name, in: directory.own) {
+        let id = own.names[place].node
+        if id == DraftTree.none {
+          waitsFor = place
+          return .nowhere
+        }
+        let node = own.nodes[Int(id)]
+        return step(to: Found(own: id, lower: node.lower), node, isLast: isLast)
+      }
+      guard directory.lower != DraftTree.none,
+        let lower = merged.node(name, in: directory.lower)
+      else { return .nowhere }
+      let found = Found(own: DraftTree.none, lower: lower)
+      return step(to: found, merged.nodes[Int(lower)], isLast: isLast)
+    }
+    if let waitsFor { return .waits(for: waitsFor) }
+    if case .place(let found) = end { return .found(found) }
+    return .missing
+  }
+
+  /// The link's target in the layers below as they were before this one.
+  private func hiddenTarget(of entry: LayerEntry) -> UInt32? {
+    let end = paths.end(
+      of: PooledName(layer: layer, range: entry.payload),
+      from: DraftTree.root
+    ) { (directory, name, isLast) in
+      guard let node = merged.node(name, in: directory, before: layer) else {
+        return .nowhere
+      }
+      return step(to: node, merged.nodes[Int(node)], isLast: isLast)
+    }
+    if case .place(let node) = end { return node }
+    return nil
   }
 }

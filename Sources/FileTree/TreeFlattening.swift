@@ -34,6 +34,8 @@ struct TreeFlattening {
     self.draft = draft
     self.layers = layers
     numbers = [UInt32](repeating: DraftTree.none, count: draft.nodes.count)
+    nodes.reserveCapacity(draft.nodes.count)
+    children.reserveCapacity(draft.names.count)
   }
 
   private mutating func run() throws(TreeError) {
@@ -72,14 +74,12 @@ struct TreeFlattening {
   }
 
   private mutating func enter(_ directory: UInt32, _ id: NodeID) throws(TreeError) {
-    let present = draft.places(in: directory).filter(isVisible)
-    let sorted = present.sorted { draft.names[$0].name < draft.names[$1].name }
+    let sorted = visibleNames(of: directory).sorted { $0.name < $1.name }
     let start = children.count
     guard UInt32(exactly: start + sorted.count) != nil else { throw .treeTooLarge }
-    for place in sorted {
-      let name = try copy(draft.names[place].name)
-      children.append(Child(name: name, node: .root))
-      draftChildren.append(draft.names[place].node)
+    for (name, node) in sorted {
+      children.append(Child(name: try copy(name), node: .root))
+      draftChildren.append(node)
     }
     nodes[Int(id.index)].children = range(from: start, count: sorted.count)
     levels.append(start..<children.count)
@@ -87,9 +87,12 @@ struct TreeFlattening {
 
   /// Names that begin with `.wh.` cannot be an image's own: what is left of them here is the
   /// bookkeeping of union file systems (`.wh..wh.plnk`), kept so far as the target of hard links.
-  private func isVisible(_ place: Int) -> Bool {
-    let name = draft.names[place]
-    return name.node != DraftTree.none && !name.name.hasPrefix(".wh.")
+  private func visibleNames(of directory: UInt32) -> [(name: ByteSlice, node: UInt32)] {
+    draft.places(in: directory).compactMap { place in
+      let name = draft.bytes(of: draft.names[place].name)
+      let node = draft.names[place].node
+      return node == DraftTree.none || name.hasPrefix(".wh.") ? nil : (name, node)
+    }
   }
 
   private mutating func node(from source: DraftNode) throws(TreeError) -> Node {

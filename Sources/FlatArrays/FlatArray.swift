@@ -31,6 +31,10 @@ package struct FlatArray<Element: BitwiseCopyable>: RandomAccessCollection, @unc
   @inlinable package var startIndex: Int { 0 }
   @inlinable package var endIndex: Int { count }
 
+  // The library's own versions of these are not specialised outside this module.
+  @inlinable package func index(after index: Int) -> Int { index + 1 }
+  @inlinable package func index(before index: Int) -> Int { index - 1 }
+
   @inlinable
   package subscript(index: Int) -> Element {
     precondition(index >= 0 && index < count, "index out of range")
@@ -44,6 +48,15 @@ package struct FlatArray<Element: BitwiseCopyable>: RandomAccessCollection, @unc
   ) throws(Failure) -> Result {
     try body(
       UnsafeRawBufferPointer(start: start, count: count * MemoryLayout<Element>.stride)
+    )
+  }
+
+  /// The records' bytes, as they would be written to a file.
+  package var byteSlice: ByteSlice {
+    ByteSlice(
+      block: block,
+      start: UnsafeRawPointer(start),
+      count: count * MemoryLayout<Element>.stride
     )
   }
 }

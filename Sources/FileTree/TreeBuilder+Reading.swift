@@ -1,0 +1,173 @@
+// Reads one layer as a tree of its own, entry by entry in the order of its tar stream.
+
+import FlatArrays
+
+extension TreeBuilder {
+  /// Makes `own` from the layer's entries.
+  ///
+  /// `lowerRoot` is the root of the layers below, or `DraftTree.none` to read the layer as if there
+  /// were none.
+  mutating func read(over lowerRoot: UInt32) throws(TreeError) {
+    own = DraftTree(pools: paths.pools, nameCount: table.entries.count)
+    own.setLower(of: DraftTree.root, to: lowerRoot)
+    lastParent = nil
+    deferredLinks = [:]
+    for position in table.entries.indices {
+      try put(position, table.entries[position])
+    }
+  }
+
+  private mutating func put(_ position: Int, _ entry: LayerEntry) throws(TreeError) {
+    guard let kind = entry.kind, kind != .whiteout, kind != .opaque else { return }
+    if entry.name.count == 0 && entry.directory.count == 0 {
+      guard kind == .directory else {
+        throw .rootIsNotADirectory(layer: Int(layer), member: entry.header)
+      }
+      own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
+      return
+    }
+    let directory = try parent(of: entry)
+    let name = PooledName(layer: layer, range: entry.name)
+    switch kind {
+    case .directory: try putDirectory(position, entry, as: name, in: directory)
+    case .hardLink: try putLink(position, entry, as: name, in: directory)
+    case .regular: try putFile(.regular, position, entry, as: name, in: directory)
+    case .symbolicLink: try putFile(.symbolicLink, position, entry, as: name, in: directory)
+    case .characterDevice:
+      if entry.size == 0 { warn(.nullDevice, entry) }
+      try putFile(.characterDevice, position, entry, as: name, in: directory)
+    case .blockDevice: try putFile(.blockDevice, position, entry, as: name, in: directory)
+    case .fifo: try putFile(.fifo, position, entry, as: name, in: directory)
+    case .whiteout, .opaque: break
+    }
+  }
+
+  private mutating func putDirectory(
+    _ position: Int,
+    _ entry: LayerEntry,
+    as name: PooledName,
+    in directory: UInt32
+  ) throws(TreeError) {
+    if let node = own.node(name, in: directory), own.kind(of: node) == .directory {
+      if own.nodes[Int(node)].entry != Node.implicitEntry { warn(.duplicateEntry, entry) }
+      own.setAttributes(of: node, layer: layer, entry: UInt32(position))
+      return
+    }
+    let node = try addDirectory(name, in: directory, entry: UInt32(position))
+    try replace(name, in: directory, by: node, entry)
+  }
+
+  private mutating func putFile(
+    _ kind: NodeKind,
+    _ position: Int,
+    _ entry: LayerEntry,
+    as name: PooledName,
+    in directory: UInt32
+  ) throws(TreeError) {
+    let node = try own.addNode(kind, layer: layer, entry: UInt32(position))
+    try replace(name, in: directory, by: node, entry)
+  }
+
+  /// Puts a node, or none yet; a directory that stood there falls away with all that is in it.
+  ///
+  /// - Returns: The name's place in `own`.
+  @discardableResult
+  mutating func replace(
+    _ name: PooledName,
+    in directory: UInt32,
+    by node: UInt32,
+    _ entry: LayerEntry
+  ) throws(TreeError) -> Int {
+    let (place, replaced) = try own.put(node, as: name, in: directory)
+    let overtakesLink = !deferredLinks.isEmpty && deferredLinks.removeValue(forKey: place) != nil
+    if overtakesLink || replaced != DraftTree.none {
+      warn(.duplicateEntry, entry)
+      lastParent = nil
+    }
+    return place
+  }
+
+  /// A directory of the layer, which continues the lower one of the same path if there is one.
+  private mutating func addDirectory(
+    _ name: PooledName,
+    in directory: UInt32,
+    entry: UInt32
+  ) throws(TreeError) -> UInt32 {
+    let lower = lowerNode(name, in: directory)
+    let continues = lower.map { merged.kind(of: $0) == .directory } ?? false
+    return try own.addNode(
+      .directory,
+      layer: layer,
+      entry: entry,
+      lower: continues ? lower ?? DraftTree.none : DraftTree.none
+    )
+  }
+
+  /// What the layers below have as `name` in the directory of the same path.
+  private func lowerNode(_ name: PooledName, in directory: UInt32) -> UInt32? {
+    let lower = own.nodes[Int(directory)].lower
+    return lower == DraftTree.none ? nil : merged.node(name, in: lower)
+  }
+}
+
+// MARK: - Parents
+
+extension TreeBuilder {
+  private mutating func parent(of entry: LayerEntry) throws(TreeError) -> UInt32 {
+    if entry.directory.count == 0 { return DraftTree.root }
+    if let lastParent, lastParent.range == entry.directory { return lastParent.node }
+    let paths = paths
+    let end = try paths.end(
+      of: PooledName(layer: layer, range: entry.directory),
+      from: DraftTree.root
+    ) { (directory, name, _) throws(TreeError) in
+      try self.enter(name, in: directory, for: entry)
+    }
+    switch end {
+    case .place(let node):
+      // Where a lower link was followed, a later entry may put something in its place unnoticed.
+      lastParent = lowerLinks == .replace ? (entry.directory, node) : nil
+      return node
+    case .tooDeep:
+      throw .invalidPath(.tooLong, member: entry.header)
+    case .tooManyLinks, .nowhere:
+      throw .symbolicLinkLoop(
+        path: table.slice(entry.directory).array,
+        layer: Int(layer),
+        member: entry.header
+      )
+    }
+  }
+
+  /// Where a parent directory's name leads; it is made where it is missing.
+  ///
+  /// A symbolic link of this layer is followed inside the root; one of a lower layer is replaced,
+  /// or followed if so asked.
+  private mutating func enter(
+    _ name: PooledName,
+    in directory: UInt32,
+    for entry: LayerEntry
+  ) throws(TreeError) -> PathStep<UInt32> {
+    if let node = own.node(name, in: directory) {
+      switch own.kind(of: node) {
+      case .directory: return .place(node)
+      case .symbolicLink: return .link(target: target(of: own.nodes[Int(node)]))
+      default: break
+      }
+    } else if let lower = lowerNode(name, in: directory), merged.kind(of: lower) != .directory {
+      let isLink = merged.kind(of: lower) == .symbolicLink
+      if isLink, lowerLinks == .follow {
+        return .link(target: target(of: merged.nodes[Int(lower)]))
+      }
+      warn(isLink ? .replacedLowerSymbolicLink : .replacedParent, entry)
+    }
+    let node = try addDirectory(name, in: directory, entry: Node.implicitEntry)
+    try replace(name, in: directory, by: node, entry)
+    return .place(node)
+  }
+
+  func target(of link: DraftNode) -> PooledName {
+    let entry = layers[Int(link.layer)].entries[Int(link.entry)]
+    return PooledName(layer: link.layer, range: entry.payload)
+  }
+}
