@@ -70,6 +70,46 @@ let package = Package(
         "ImageStore", "Layers", "TreeMount", "Ext4Image", argumentParser, logging, system,
         subprocess,
       ], swiftSettings: common),
+
+    // Tests. A missing tool or device fails them: make test installs what they need.
+    .target(
+      name: "TestKit", dependencies: ["Offsets", "FlatArrays", "FileTree", "CZlib", "CZstd", crypto],
+      path: "Tests/TestKit", swiftSettings: common),
+    .executableTarget(
+      name: "fuse-fixture", dependencies: ["FuseServer"], path: "Tests/FuseFixture",
+      swiftSettings: common),
+    .testTarget(name: "ArchitectureTests", swiftSettings: common),
+    .testTarget(name: "FlatArraysTests", dependencies: ["FlatArrays"], swiftSettings: common),
+    .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: common),
+    .testTarget(
+      name: "TarFormatTests", dependencies: ["Offsets", "TarFormat", "TestKit"],
+      swiftSettings: common),
+    .testTarget(
+      name: "FileTreeTests", dependencies: ["Offsets", "FlatArrays", "FileTree", "TestKit"],
+      swiftSettings: common),
+    .testTarget(
+      name: "SeekableCompressionTests",
+      dependencies: ["Offsets", "SeekableCompression", "TestKit"], swiftSettings: common),
+    .testTarget(
+      name: "ImageStoreTests", dependencies: ["ImageStore", "OCISpec", "TestKit", system, crypto],
+      swiftSettings: common),
+    .testTarget(
+      name: "LayersTests",
+      dependencies: [
+        "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
+        "ImageStore", "Layers", "TestKit", system,
+      ], swiftSettings: common),
+    .testTarget(
+      name: "FuseServerTests", dependencies: ["FuseServer", "fuse-fixture"],
+      swiftSettings: common),
+    .testTarget(
+      name: "Ext4ImageTests",
+      dependencies: ["Offsets", "FlatArrays", "FileTree", "Ext4Image", "TestKit", system, subprocess],
+      swiftSettings: common),
+    // The built binary in a process of its own, as a user runs it.
+    .testTarget(
+      name: "CommandTests", dependencies: ["BangerFS", "FileTree", "TestKit"],
+      swiftSettings: common),
   ],
   swiftLanguageModes: [.v6]
 )

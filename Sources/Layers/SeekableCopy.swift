@@ -10,11 +10,6 @@ import SystemPackage
 
 /// A layer's tar stream in a form that can be entered everywhere.
 struct SeekableCopy: Sendable {
-  /// A layer with a longer way between two seek points than this gets a copy: 8 MiB.
-  ///
-  /// The most that one random read should have to decode. At 1 GB/s that is 8 ms.
-  static let longestBearableSpan: UInt64 = 8 << 20
-
   /// All copies of a cache together: 8 GiB, the ones used longest ago go first.
   static let cacheByteLimit: UInt64 = 8 << 30
 
@@ -164,9 +159,7 @@ extension LayerStore {
     of index: LayerIndex,
     from source: any ByteSource
   ) throws(LayersError) -> SeekableCopy? {
-    guard index.codec == .zstd, index.longestSpan > SeekableCopy.longestBearableSpan else {
-      return nil
-    }
+    guard index.longestSpan > SeekTable.longestTolerableSpan else { return nil }
     if let copy = loadCopy(of: index) { return copy }
     do throws(LayersError) {
       try makeCopy(of: index, from: source)

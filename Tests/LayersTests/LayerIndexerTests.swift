@@ -1,0 +1,2 @@
+// Placeholder to be replaced by the suite.
+import Testing

@@ -1,0 +1,164 @@
+// Running programs from tests: to their end, with a deadline, and with all they write. A test never
+// touches a mount itself, where it could hang for ever: it has a program do so, which can be killed.
+
+import Foundation
+import Glibc
+
+/// How a program ended, and what it wrote.
+package struct Outcome: Equatable, Sendable {
+  /// The exit status, or 128 and the signal.
+  package var status: Int32
+  package var output: [UInt8]
+  package var errors: String
+
+  package var text: String { String(decoding: output, as: UTF8.self) }
+
+  package init(status: Int32, output: [UInt8], errors: String) {
+    self.status = status
+    self.output = output
+    self.errors = errors
+  }
+}
+
+package struct ProgramFailure: Error, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) {
+    self.description = description
+  }
+}
+
+/// A program that was started; killed, if it still runs, when its last owner lets go.
+package final class Program {
+  /// Far more than any of them needs, far less than a test run may take.
+  package static let deadline: Double = 300
+
+  private let process = Process()
+  private let output: URL
+  private let errors: URL
+  private let scratch: TemporaryDirectory
+
+  package var processID: Int32 { process.processIdentifier }
+  package var isRunning: Bool { process.isRunning }
+
+  /// Starts `arguments[0]`, found in PATH, with these variables added to the environment.
+  ///
+  /// As `user`, another than this process's, only where this process is root.
+  package init(
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    directory: String? = nil,
+    user: String? = nil
+  ) throws {
+    scratch = try TemporaryDirectory()
+    output = URL(fileURLWithPath: scratch.appending("output"))
+    errors = URL(fileURLWithPath: scratch.appending("errors"))
+    for file in [output, errors] { try Data().write(to: file) }
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = Program.becoming(user) + arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+    do {
+      try process.run()
+    } catch {
+      throw ProgramFailure("\(arguments): \(error)")
+    }
+  }
+
+  deinit {
+    if process.isRunning {
+      kill(processID, SIGKILL)
+      process.waitUntilExit()
+    }
+  }
+
+  private static func becoming(_ user: String?) -> [String] {
+    guard let user, geteuid() == 0 else { return [] }
+    return ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--"]
+  }
+
+  package func send(_ signal: Int32) {
+    kill(processID, signal)
+  }
+
+  /// What it has written so far.
+  package func outputSoFar() throws -> [UInt8] {
+    Array(try Data(contentsOf: output))
+  }
+
+  package func errorsSoFar() throws -> String {
+    String(decoding: try Data(contentsOf: errors), as: UTF8.self)
+  }
+
+  /// Waits until `condition` holds. Polls: what is waited for happens in other processes.
+  package static func wait(
+    for what: String,
+    until condition: () throws -> Bool
+  ) throws {
+    let end = Date().addingTimeInterval(deadline)
+    while try !condition() {
+      if Date() > end { throw ProgramFailure("waited in vain for \(what)") }
+      usleep(5000)
+    }
+  }
+
+  /// Waits for the end.
+  package func finish() throws -> Outcome {
+    do {
+      try Program.wait(for: "the end of \(process.arguments ?? [])") { !process.isRunning }
+    } catch {
+      kill(processID, SIGKILL)
+      throw error
+    }
+    let status =
+      process.terminationReason == .exit
+      ? process.terminationStatus : 128 + process.terminationStatus
+    return Outcome(status: status, output: try outputSoFar(), errors: try errorsSoFar())
+  }
+
+  /// Runs a program to its end.
+  package static func run(
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    directory: String? = nil,
+    user: String? = nil
+  ) throws -> Outcome {
+    try Program(arguments, environment: environment, directory: directory, user: user).finish()
+  }
+
+  /// Runs a program that must succeed, and returns what it wrote.
+  @discardableResult
+  package static func succeed(
+    _ arguments: [String],
+    environment: [String: String] = [:],
+    user: String? = nil
+  ) throws -> [UInt8] {
+    let outcome = try run(arguments, environment: environment, user: user)
+    guard outcome.status == 0 else {
+      throw ProgramFailure("\(arguments): status \(outcome.status): \(outcome.errors)")
+    }
+    return outcome.output
+  }
+}
+
+/// The program under test, as this build made it.
+package enum BuiltBinary {
+  /// Among the build's products, beside the test bundle; or what `BANGER_FS_BINARY` names.
+  package static var path: String {
+    get throws {
+      if let named = ProcessInfo.processInfo.environment["BANGER_FS_BINARY"] { return named }
+      var candidates = [Bundle.main.bundlePath]
+      for argument in CommandLine.arguments where argument.hasSuffix(".xctest") {
+        candidates.append(URL(fileURLWithPath: argument).deletingLastPathComponent().path)
+      }
+      for directory in candidates {
+        let path = directory + "/banger-fs"
+        if FileManager.default.isExecutableFile(atPath: path) { return path }
+      }
+      throw ProgramFailure("banger-fs is not among the build's products: \(candidates)")
+    }
+  }
+}
