@@ -1,0 +1,418 @@
+// What a layer does to those below it: the rows U1 to U35 of docs/SEMANTICS.md.
+// Source: OCI image-spec, layer.md, "Applying Changesets" and "Whiteouts".
+
+import FileTree
+import TestKit
+import Testing
+
+struct UnionTests {
+  @Test(arguments: whiteouts)
+  func `whiteouts hide lower entries only`(row: MergeRow) throws { try row.check() }
+
+  static let whiteouts = [
+    MergeRow(
+      rule: "U1 a whiteout hides the lower file",
+      layers: [[.file("etc/x", bytes: 1), .file("etc/y", bytes: 2)], [.whiteout("etc/x")]],
+      dump: "etc/, etc/y 2"
+    ),
+    MergeRow(
+      rule: "U1 a whiteout hides a lower directory with all that is in it",
+      layers: [[.file("d/e/x"), .file("f", bytes: 1)], [.whiteout("d")]],
+      dump: "f 1"
+    ),
+    MergeRow(
+      rule: "U1 what was hidden can come back in a later layer",
+      layers: [[.file("d/x", bytes: 1)], [.whiteout("d/x")], [.file("d/x", bytes: 3)]],
+      dump: "d/, d/x 3"
+    ),
+    MergeRow(
+      rule: "U1 a directory that comes back is another one",
+      layers: [
+        [.directory("d", mode: 0o700), .file("d/x")], [.whiteout("d")], [.file("d/y", bytes: 1)],
+      ],
+      dump: "d/, d/y 1"
+    ),
+    MergeRow(
+      rule: "U2 entry, then whiteout of the same name: the entry stays",
+      layers: [[.file("x", bytes: 1)], [.file("x", bytes: 2), .whiteout("x")]],
+      dump: "x 2"
+    ),
+    MergeRow(
+      rule: "U3 whiteout, then entry of the same name: the entry stays",
+      layers: [[.file("x", bytes: 1)], [.whiteout("x"), .file("x", bytes: 2)]],
+      dump: "x 2"
+    ),
+    MergeRow(
+      rule: "U4 whiteout, then the directory anew: only the new children",
+      layers: [
+        [.directory("d"), .file("d/old")],
+        [.whiteout("d"), .directory("d", mode: 0o700), .file("d/new", bytes: 1)],
+      ],
+      dump: "d/ mode=700, d/new 1"
+    ),
+    MergeRow(
+      rule: "U4 the directory anew, then its whiteout",
+      layers: [[.file("d/old")], [.directory("d"), .file("d/new", bytes: 1), .whiteout("d")]],
+      dump: "d/, d/new 1"
+    ),
+    MergeRow(
+      rule: "U4 an implicit directory anew inherits nothing",
+      layers: [
+        [.directory("d", mode: 0o700).owned(by: 1, 2), .file("d/old")],
+        [.whiteout("d"), .file("d/new", bytes: 1)],
+      ],
+      dump: "d/, d/new 1"
+    ),
+    MergeRow(
+      rule: "U8 a whiteout of nothing does nothing, and makes no parents",
+      layers: [[.file("a")], [.whiteout("x"), .whiteout("no/such/y")]],
+      dump: "a 0",
+      warnings: ["whiteoutWithoutDirectory 1.1"]
+    ),
+    MergeRow(
+      rule: "U9 a whiteout below a path that the layer hides too",
+      layers: [[.file("d/x"), .file("d/y")], [.whiteout("d"), .whiteout("d/x")]],
+      dump: "",
+      warnings: ["whiteoutWithoutDirectory 1.1"]
+    ),
+    MergeRow(
+      rule: "U9 the same, the other way round",
+      layers: [[.file("d/x"), .file("d/y")], [.whiteout("d/x"), .whiteout("d")]],
+      dump: "",
+      warnings: ["whiteoutWithoutDirectory 1.0"]
+    ),
+    MergeRow(
+      rule: "U9 a whiteout below a path that becomes a file",
+      layers: [[.file("d/x")], [.file("d", bytes: 3), .whiteout("d/x")]],
+      dump: "d 3",
+      warnings: ["whiteoutWithoutDirectory 1.1"]
+    ),
+    MergeRow(
+      rule: "U9 a whiteout below a directory that becomes a link: the link's target keeps its own",
+      layers: [
+        [.file("lib/x", bytes: 1), .file("usr/lib/x", bytes: 2)],
+        [.symlink("lib", to: "usr/lib"), .whiteout("lib/x")],
+      ],
+      dump: "lib -> usr/lib, usr/, usr/lib/, usr/lib/x 2",
+      warnings: ["whiteoutWithoutDirectory 1.1"]
+    ),
+    MergeRow(
+      rule: "U9 a whiteout below a lower file",
+      layers: [[.file("f", bytes: 1)], [.whiteout("f/x")]],
+      dump: "f 1",
+      warnings: ["whiteoutWithoutDirectory 1.0"]
+    ),
+    MergeRow(
+      rule: "U12 a whiteout through a link of the same layer",
+      layers: [
+        [.file("e/x", bytes: 1), .file("e/y", bytes: 2)],
+        [.symlink("l", to: "e"), .whiteout("l/x")],
+      ],
+      dump: "e/, e/y 2, l -> e"
+    ),
+    MergeRow(
+      rule: "U12 the link may come later, be absolute, lead to another and through `..`",
+      layers: [
+        [.file("e/d/x", bytes: 1), .file("e/d/y", bytes: 2)],
+        [.whiteout("l/d/x"), .symlink("l", to: "k/m"), .symlink("k/m", to: "../../e")],
+      ],
+      dump: "e/, e/d/, e/d/y 2, k/, k/m -> ../../e, l -> k/m"
+    ),
+    MergeRow(
+      rule: "U12 a link of a lower layer is not followed",
+      layers: [[.file("e/x", bytes: 1), .symlink("l", to: "e")], [.whiteout("l/x")]],
+      dump: "e/, e/x 1, l -> e",
+      warnings: ["whiteoutWithoutDirectory 1.0"]
+    ),
+    MergeRow(
+      rule: "U12 a link of a lower layer is followed if so asked",
+      layers: [[.file("e/x", bytes: 1), .symlink("l", to: "/e")], [.whiteout("l/x")]],
+      policy: .follow,
+      dump: "e/, l -> /e"
+    ),
+    MergeRow(
+      rule: "U12 links in a loop lead nowhere",
+      layers: [
+        [.file("e/x", bytes: 1)],
+        [.symlink("l", to: "m"), .symlink("m", to: "l"), .whiteout("l/x")],
+      ],
+      dump: "e/, e/x 1, l -> m, m -> l",
+      warnings: ["whiteoutWithoutDirectory 1.2"]
+    ),
+  ]
+
+  @Test(arguments: opaqueMarks)
+  func `opaque marks hide what lower layers have in a directory`(row: MergeRow) throws {
+    try row.check()
+  }
+
+  static let opaqueMarks = [
+    MergeRow(
+      rule: "U5 opaque mark first",
+      layers: [[.file("d/old")], [.directory("d"), .opaque("d"), .file("d/new", bytes: 1)]],
+      dump: "d/, d/new 1"
+    ),
+    MergeRow(
+      rule: "U6 opaque mark last",
+      layers: [[.file("d/old")], [.directory("d"), .file("d/new", bytes: 1), .opaque("d")]],
+      dump: "d/, d/new 1"
+    ),
+    MergeRow(
+      rule: "U6 below an opaque mark, implicit parents hold the layer's own only",
+      layers: [
+        [.directory("d/s", mode: 0o700), .file("d/s/old")],
+        [.file("d/s/new", bytes: 1), .opaque("d")],
+      ],
+      dump: "d/, d/s/, d/s/new 1"
+    ),
+    MergeRow(
+      rule: "U7 opaque mark in a directory that the layer does not describe",
+      layers: [[.directory("d", mode: 0o700).owned(by: 1, 2), .file("d/old")], [.opaque("d")]],
+      dump: "d/ mode=700 owner=1:2"
+    ),
+    MergeRow(
+      rule: "U7 opaque mark where no directory is",
+      layers: [[.file("a")], [.opaque("d")]],
+      dump: "a 0",
+      warnings: ["whiteoutWithoutDirectory 1.0"]
+    ),
+    MergeRow(
+      rule: "U7 opaque mark in a directory that only this layer has",
+      layers: [[.file("a")], [.opaque("d"), .file("d/x")]],
+      dump: "a 0, d/, d/x 0"
+    ),
+    MergeRow(
+      rule: "U11 opaque mark at the root",
+      layers: [
+        [.directory("", mode: 0o711), .file("a"), .file("d/b")],
+        [.opaque(""), .file("c", bytes: 1)],
+      ],
+      dump: "/ mode=711, c 1"
+    ),
+    MergeRow(
+      rule: "U12 opaque mark through a link of the same layer",
+      layers: [
+        [.file("e/x", bytes: 1), .file("f", bytes: 2)],
+        [.symlink("m", to: "/e"), .symlink("l", to: "m"), .opaque("l")],
+      ],
+      dump: "e/, f 2, l -> m, m -> /e"
+    ),
+  ]
+
+  @Test(arguments: replacements)
+  func `an entry replaces what it meets, but a directory joins a directory`(
+    row: MergeRow
+  ) throws {
+    try row.check()
+  }
+
+  static let replacements = [
+    MergeRow(
+      rule: "U13 directory over directory: attributes replaced, children kept",
+      layers: [
+        [
+          .directory("d", mode: 0o700).owned(by: 1, 2).modified(at: 5, 6).with("user.a", "1"),
+          .file("d/x"),
+        ],
+        [.directory("d", mode: 0o711).owned(by: 3, 4).modified(at: -7, 8).with("user.b", "2")],
+      ],
+      dump: "d/ mode=711 owner=3:4 time=-7.8 user.b=2, d/x 0"
+    ),
+    MergeRow(
+      rule: "U14 file over directory",
+      layers: [[.file("d/x"), .file("d/e/y")], [.file("d", bytes: 3)]],
+      dump: "d 3"
+    ),
+    MergeRow(
+      rule: "U15 directory over file",
+      layers: [[.file("d", bytes: 1)], [.directory("d"), .file("d/x", bytes: 2)]],
+      dump: "d/, d/x 2"
+    ),
+    MergeRow(
+      rule: "U19 link over directory",
+      layers: [[.file("d/x"), .directory("e")], [.symlink("d", to: "e")]],
+      dump: "d -> e, e/"
+    ),
+    MergeRow(
+      rule: "U20 directory over a link to a directory",
+      layers: [[.file("e/x"), .symlink("l", to: "e")], [.directory("l", mode: 0o700)]],
+      dump: "e/, e/x 0, l/ mode=700"
+    ),
+    MergeRow(
+      rule: "U28 a character device 0:0 is a device",
+      layers: [[.file("x", bytes: 1)], [.characterDevice("x", 0, 0)]],
+      dump: "x c0:0",
+      warnings: ["nullDevice 1.0"]
+    ),
+    MergeRow(
+      rule: "devices and fifos are kept",
+      layers: [
+        [.characterDevice("c", 1, 3), .blockDevice("b", 259, 300_000), .fifo("p")],
+        [.blockDevice("c", 0, 0)],
+      ],
+      dump: "b b259:300000, c b0:0, p |"
+    ),
+  ]
+
+  @Test(arguments: repetitions)
+  func `of members of one name in one layer the last one counts`(row: MergeRow) throws {
+    try row.check()
+  }
+
+  static let repetitions = [
+    MergeRow(
+      rule: "U16 file, directory, file",
+      layers: [[.file("x", bytes: 1), .directory("x"), .file("x/y"), .file("x", bytes: 2)]],
+      dump: "x 2",
+      warnings: ["duplicateEntry 0.1", "duplicateEntry 0.3"]
+    ),
+    MergeRow(
+      rule: "U16 file, then directory, on a lower directory: the file never was",
+      layers: [
+        [.directory("d", mode: 0o700), .file("d/old", bytes: 1)],
+        [.file("d", bytes: 2), .file("d/new", bytes: 3)],
+      ],
+      dump: "d/ mode=700, d/new 3, d/old 1",
+      warnings: ["duplicateEntry 1.1"]
+    ),
+    MergeRow(
+      rule: "U17 the same file twice",
+      layers: [[.file("x", bytes: 1), .file("x", bytes: 2)]],
+      dump: "x 2",
+      warnings: ["duplicateEntry 0.1"]
+    ),
+    MergeRow(
+      rule: "U18 the same directory twice",
+      layers: [[.directory("d", mode: 0o700), .file("d/x"), .directory("d", mode: 0o711)]],
+      dump: "d/ mode=711, d/x 0",
+      warnings: ["duplicateEntry 0.2"]
+    ),
+    MergeRow(
+      rule: "U18 a directory after what is in it is no repetition",
+      layers: [[.file("d/x"), .directory("d", mode: 0o711)]],
+      dump: "d/ mode=711, d/x 0"
+    ),
+    MergeRow(
+      rule: "U32 the same layer twice",
+      layers: [
+        [.file("d/x", bytes: 1), .hardLink("y", to: "d/x"), .whiteout("z")],
+        [.file("d/x", bytes: 1), .hardLink("y", to: "d/x"), .whiteout("z")],
+      ],
+      dump: "d/, d/x 1, y = d/x"
+    ),
+  ]
+
+  @Test(arguments: roots)
+  func `the root and parents that no member describes`(row: MergeRow) throws { try row.check() }
+
+  static let roots = [
+    MergeRow(
+      rule: "U25 an implicit parent inherits the lower directory's attributes",
+      layers: [
+        [.directory("tmp", mode: 0o1777).owned(by: 1, 2).modified(at: 3).with("user.a", "b")],
+        [.file("tmp/x")],
+      ],
+      dump: "tmp/ mode=1777 owner=1:2 time=3.0 user.a=b, tmp/x 0"
+    ),
+    MergeRow(
+      rule: "U25 else it is 0755, of the root user, from 1970",
+      layers: [[.file("a/b/c")]],
+      dump: "a/, a/b/, a/b/c 0"
+    ),
+    MergeRow(
+      rule: "U25 for a hard link too",
+      layers: [[.file("a"), .hardLink("d/e/b", to: "a")]],
+      dump: "a 0, d/, d/e/, d/e/b = a"
+    ),
+    MergeRow(
+      rule: "U26 a root entry is applied, the topmost one",
+      layers: [
+        [.directory("", mode: 0o700).owned(by: 5, 6)], [.file("a")],
+        [.directory("", mode: 0o711).modified(at: 9, 1)],
+      ],
+      dump: "/ mode=711 time=9.1, a 0"
+    ),
+    MergeRow(rule: "U27 without one the root is 0755", layers: [[.file("a")]], dump: "a 0"),
+    MergeRow(rule: "U31 an empty layer", layers: [[], [.file("a")], []], dump: "a 0"),
+    MergeRow(rule: "U31 no layers", layers: [], dump: ""),
+  ]
+
+  @Test(arguments: names)
+  func `names are bytes, and bookkeeping names are not shown`(row: MergeRow) throws {
+    try row.check()
+  }
+
+  static let names = [
+    MergeRow(
+      rule: "U30 bookkeeping of AUFS is skipped, links into it resolved",
+      layers: [
+        [
+          .directory(".wh..wh.plnk"), .file(".wh..wh.plnk/1.2", bytes: 7),
+          .hardLink("a", to: ".wh..wh.plnk/1.2"), .directory(".wh..wh.orph"),
+          .file(".wh..wh.aufs"), .hardLink("b", to: ".wh..wh.plnk/1.2"),
+        ],
+        [.hardLink("c", to: ".wh..wh.plnk/1.2")],
+      ],
+      dump: "a 7, b = a, c = a"
+    ),
+    MergeRow(
+      rule: "U35 case, composed and decomposed letters, and bytes that are no text",
+      layers: [
+        [
+          .file("A"), .file("a"), .file("é"), .file("e\u{301}"), .file([0xFF, 0xFE]),
+          .file([0xFF]),
+        ],
+        [.whiteout("é"), .whiteout([0xFF])],
+      ],
+      dump: "A 0, a 0, e\\xcc\\x81 0, \\xff\\xfe 0"
+    ),
+    MergeRow(
+      rule: "N7, N11 names that other programs would read as something else",
+      layers: [
+        [
+          .file("-x"), .file("!x"), .file("#x"), .file("<12>"), .file("a\nb"), .file("a\\b"),
+          .file("\"q\""), .file("wh.x"), .file("..."),
+        ]
+      ],
+      dump: "!x 0, \"q\" 0, #x 0, -x 0, ... 0, <12> 0, a\\x0ab 0, a\\\\b 0, wh.x 0"
+    ),
+    MergeRow(
+      rule: "children are sorted by name, not by path",
+      layers: [[.file("a/b"), .file("a.b"), .file("a b"), .file("a0")]],
+      dump: "a/, a/b 0, a\\x20b 0, a.b 0, a0 0"
+    ),
+    MergeRow(
+      rule: "S1 targets of links are kept as they are",
+      layers: [
+        [
+          .symlink("a", to: "/etc/passwd"), .symlink("b", to: "../../../.."),
+          .symlink("c", to: "nowhere"), .symlink("d", to: [0xFF, 0x2F, 0x00]),
+          .symlink("e", to: "./a//b/"),
+        ]
+      ],
+      dump: "a -> /etc/passwd, b -> ../../../.., c -> nowhere, d -> \\xff/\\x00, e -> ./a//b/"
+    ),
+  ]
+
+  /// U33.
+  @Test func `a thousand layers are fine`() throws {
+    var layers = [try layer([.file("d/0", bytes: 1)])]
+    for index in 1..<1000 {
+      layers.append(
+        try layer([
+          .whiteout(PathBytes("d/\(index - 1)")), .file(PathBytes("d/\(index)"), bytes: 1),
+        ])
+      )
+    }
+    let merged = try TreeBuilder.merge(layers)
+    #expect(merged.tree.brief == "d/, d/999 1")
+    #expect(merged.warnings.counts == [:])
+  }
+
+  @Test func `warnings are all counted, and the first hundred places of each kind kept`() throws {
+    let members = (0..<250).map { _ in LayerMember.file("x") }
+    let warnings = try TreeBuilder.merge([try layer(members)]).warnings
+    #expect(warnings.counts == [.duplicateEntry: 249])
+    #expect(warnings.places.map(\.member) == (1...100).map(memberOffset))
+  }
+}
