@@ -14,9 +14,10 @@ let common: [SwiftSetting] = [
 let pure = common + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(
-  name: "ArgumentParser", package: "swift-argument-parser")
+  name: "ArgumentParser",
+  package: "swift-argument-parser"
+)
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 
@@ -26,7 +27,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
@@ -45,71 +45,105 @@ let package = Package(
     // Memory, C libraries and files.
     .target(name: "FlatArrays", swiftSettings: common),
     .target(
-      name: "SeekableCompression", dependencies: ["Offsets", "CZlib", "CZstd"],
-      swiftSettings: common),
+      name: "SeekableCompression",
+      dependencies: ["Offsets", "CZlib", "CZstd"],
+      swiftSettings: common
+    ),
     .target(name: "FuseServer", dependencies: ["CFuse3"], swiftSettings: common),
     .target(
-      name: "ImageStore", dependencies: ["OCISpec", system, crypto], swiftSettings: common),
+      name: "ImageStore",
+      dependencies: ["OCISpec", system, crypto],
+      swiftSettings: common
+    ),
     .target(
       name: "Layers",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
-        "ImageStore", system, crypto,
-      ], swiftSettings: common),
+        "ImageStore", system,
+      ],
+      swiftSettings: common
+    ),
     .target(
       name: "TreeMount",
       dependencies: ["Offsets", "FlatArrays", "FileTree", "Layers", "FuseServer"],
-      swiftSettings: common),
+      swiftSettings: common
+    ),
     .target(
-      name: "Ext4Image", dependencies: ["FlatArrays", "FileTree", system, subprocess],
-      swiftSettings: common),
+      name: "Ext4Image",
+      dependencies: ["Offsets", "FlatArrays", "FileTree", system, subprocess],
+      swiftSettings: common
+    ),
     .executableTarget(
       name: "BangerFS",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
-        "ImageStore", "Layers", "TreeMount", "Ext4Image", argumentParser, logging, system,
-        subprocess,
-      ], swiftSettings: common),
+        "ImageStore", "Layers", "TreeMount", "Ext4Image", argumentParser, system,
+      ],
+      swiftSettings: common
+    ),
 
     // Tests. A missing tool or device fails them: make test installs what they need.
     .target(
-      name: "TestKit", dependencies: ["Offsets", "FlatArrays", "FileTree", "CZlib", "CZstd", crypto],
-      path: "Tests/TestKit", swiftSettings: common),
+      name: "TestKit",
+      dependencies: ["Offsets", "FlatArrays", "FileTree", "CZlib", "CZstd", crypto],
+      path: "Tests/TestKit",
+      swiftSettings: common
+    ),
     .executableTarget(
-      name: "fuse-fixture", dependencies: ["FuseServer"], path: "Tests/FuseFixture",
-      swiftSettings: common),
+      name: "fuse-fixture",
+      dependencies: ["FuseServer"],
+      path: "Tests/FuseFixture",
+      swiftSettings: common
+    ),
     .testTarget(name: "ArchitectureTests", swiftSettings: common),
     .testTarget(name: "FlatArraysTests", dependencies: ["FlatArrays"], swiftSettings: common),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: common),
     .testTarget(
-      name: "TarFormatTests", dependencies: ["Offsets", "TarFormat", "TestKit"],
-      swiftSettings: common),
+      name: "TarFormatTests",
+      dependencies: ["Offsets", "TarFormat", "TestKit"],
+      swiftSettings: common
+    ),
     .testTarget(
-      name: "FileTreeTests", dependencies: ["Offsets", "FlatArrays", "FileTree", "TestKit"],
-      swiftSettings: common),
+      name: "FileTreeTests",
+      dependencies: ["Offsets", "FlatArrays", "FileTree", "TestKit"],
+      swiftSettings: common
+    ),
     .testTarget(
       name: "SeekableCompressionTests",
-      dependencies: ["Offsets", "SeekableCompression", "TestKit"], swiftSettings: common),
+      dependencies: ["Offsets", "SeekableCompression", "TestKit"],
+      swiftSettings: common
+    ),
     .testTarget(
-      name: "ImageStoreTests", dependencies: ["ImageStore", "OCISpec", "TestKit", system, crypto],
-      swiftSettings: common),
+      name: "ImageStoreTests",
+      dependencies: ["ImageStore", "OCISpec", "TestKit", system, crypto],
+      swiftSettings: common
+    ),
     .testTarget(
       name: "LayersTests",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
         "ImageStore", "Layers", "TestKit", system,
-      ], swiftSettings: common),
+      ],
+      swiftSettings: common
+    ),
     .testTarget(
-      name: "FuseServerTests", dependencies: ["FuseServer", "fuse-fixture"],
-      swiftSettings: common),
+      name: "FuseServerTests",
+      dependencies: ["FuseServer", "fuse-fixture"],
+      swiftSettings: common
+    ),
     .testTarget(
       name: "Ext4ImageTests",
-      dependencies: ["Offsets", "FlatArrays", "FileTree", "Ext4Image", "TestKit", system, subprocess],
-      swiftSettings: common),
+      dependencies: [
+        "Offsets", "FlatArrays", "FileTree", "Ext4Image", "TestKit", system, subprocess,
+      ],
+      swiftSettings: common
+    ),
     // The built binary in a process of its own, as a user runs it.
     .testTarget(
-      name: "CommandTests", dependencies: ["BangerFS", "FileTree", "TestKit"],
-      swiftSettings: common),
+      name: "CommandTests",
+      dependencies: ["BangerFS", "FileTree", "TestKit"],
+      swiftSettings: common
+    ),
   ],
   swiftLanguageModes: [.v6]
 )

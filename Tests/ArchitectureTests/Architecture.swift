@@ -22,14 +22,14 @@ enum Architecture {
     "ImageStore": system.union(["OCISpec", "SystemPackage", "Crypto"]),
     "Layers": system.union([
       "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
-      "ImageStore", "SystemPackage", "Crypto", "Dispatch",
+      "ImageStore", "SystemPackage", "Dispatch",
     ]),
     "TreeMount": system.union(["Offsets", "FlatArrays", "FileTree", "Layers", "FuseServer"]),
     "Ext4Image": system.union(["Offsets", "FlatArrays", "FileTree", "SystemPackage", "Subprocess"]),
     "BangerFS": system.union([
       "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
-      "ImageStore", "Layers", "TreeMount", "Ext4Image", "ArgumentParser", "Logging",
-      "SystemPackage", "Subprocess", "Dispatch", "Foundation",
+      "ImageStore", "Layers", "TreeMount", "Ext4Image", "ArgumentParser", "SystemPackage",
+      "Dispatch", "Foundation",
     ]),
   ]
 

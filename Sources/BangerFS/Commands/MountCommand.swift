@@ -5,7 +5,6 @@ import FuseServer
 import Glibc
 import ImageStore
 import Layers
-import Logging
 import OCISpec
 import TreeMount
 
