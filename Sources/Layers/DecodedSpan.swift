@@ -108,7 +108,7 @@ final class DecodedSpan: Sendable {
 
 extension LayersError {
   /// Whether the same read may succeed another time.
-  fileprivate var mayPass: Bool {
+  var mayPass: Bool {
     switch self {
     case .compression(_, .source(.unreadable)), .compression(_, .outOfMemory): true
     default: false

@@ -17,16 +17,32 @@ package enum Decoding: Sendable {
 /// Usable from any thread; a read may block.
 struct LayerReader: Sendable {
   private let layer: Digest
-  /// The layer's place in its image: the key of its spans.
-  private let number: Int
   private let source: any ByteSource
   private let isPlain: Bool
   private let tarByteCount: UInt64
-  private let spans: SpanTable
-  private let pool: DecoderPool
+  /// Through the blob as it is.
+  private let route: Route
+  /// Through the seekable copy, where there is one: tried first.
+  private let copyRoute: Route?
+  private let copy: SeekableCopy?
   private let cache: SpanCache
 
+  /// One way to the stream's bytes.
+  private struct Route {
+    /// The layer's place in its image.
+    let layer: Int
+    let isCopy: Bool
+    let spans: SpanTable
+    let pool: DecoderPool
+
+    func key(_ span: Int) -> SpanCache.Key {
+      SpanCache.Key(layer: layer, isCopy: isCopy, span: span)
+    }
+  }
+
   /// Reads the blob that `index` is about from `source`, or its seekable copy where there is one.
+  ///
+  /// `number` is the layer's place in its image.
   init(
     _ index: LayerIndex,
     number: Int,
@@ -35,26 +51,33 @@ struct LayerReader: Sendable {
     cache: SpanCache
   ) {
     layer = index.blobDigest
-    self.number = number
     isPlain = index.codec == .identity
     tarByteCount = index.tarByteCount
     self.cache = cache
+    self.copy = copy
     self.source = CheckedSource(source, checksums: index.blockChecksums)
-    if let copy {
-      spans = SpanTable(points: copy.points, tarByteCount: index.tarByteCount)
-      pool = DecoderPool(
-        layer: layer,
-        codec: .zstd,
-        windows: FlatArray([]),
-        source: copy.source
-      )
-    } else {
-      spans = SpanTable(points: index.points, tarByteCount: index.tarByteCount)
-      pool = DecoderPool(
-        layer: layer,
+    route = Route(
+      layer: number,
+      isCopy: false,
+      spans: SpanTable(points: index.points, tarByteCount: index.tarByteCount),
+      pool: DecoderPool(
+        layer: index.blobDigest,
         codec: index.codec,
         windows: index.windows,
         source: self.source
+      )
+    )
+    copyRoute = copy.map { copy in
+      Route(
+        layer: number,
+        isCopy: true,
+        spans: SpanTable(points: copy.points, tarByteCount: index.tarByteCount),
+        pool: DecoderPool(
+          layer: index.blobDigest,
+          codec: .zstd,
+          windows: FlatArray([]),
+          source: copy.source
+        )
       )
     }
   }
@@ -75,29 +98,46 @@ struct LayerReader: Sendable {
     while done < buffer.count {
       let position = TarOffset(offset.bytes + UInt64(done))
       let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-      let count = try readFromSpan(at: position, into: rest, decoding: decoding)
+      let count = try readSome(at: position, into: rest, decoding: decoding)
       if count == 0 { return false }
       done += count
     }
     return true
   }
 
-  /// Reads up to the span's end; 0 when it would have to decode.
-  private func readFromSpan(
+  /// Reads through the copy, and where that is damaged, through the blob: slow, but right.
+  private func readSome(
     at offset: TarOffset,
     into buffer: UnsafeMutableRawBufferPointer,
     decoding: Decoding
   ) throws(LayersError) -> Int {
-    let spanNumber = spans.number(at: offset)
-    let key = SpanCache.Key(layer: number, span: spanNumber)
+    if let copyRoute {
+      do throws(LayersError) {
+        return try readFromSpan(of: copyRoute, at: offset, into: buffer, decoding: decoding)
+      } catch {
+        if !error.mayPass { copy?.reportDamage() }
+      }
+    }
+    return try readFromSpan(of: route, at: offset, into: buffer, decoding: decoding)
+  }
+
+  /// Reads up to the span's end; 0 when it would have to decode.
+  private func readFromSpan(
+    of route: Route,
+    at offset: TarOffset,
+    into buffer: UnsafeMutableRawBufferPointer,
+    decoding: Decoding
+  ) throws(LayersError) -> Int {
+    let number = route.spans.number(at: offset)
+    let key = route.key(number)
     guard decoding == .asNeeded else {
       guard let span = cache.span(key) else { return 0 }
       let part = part(of: buffer, from: offset, in: span.span)
       return span.copyIfDecoded(from: part.start, to: part.buffer) ? part.buffer.count : 0
     }
-    let span = cache.span(key) { spans[spanNumber] }
+    let span = cache.span(key) { route.spans[number] }
     let part = part(of: buffer, from: offset, in: span.span)
-    try span.copy(from: part.start, to: part.buffer, using: pool)
+    try span.copy(from: part.start, to: part.buffer, using: route.pool)
     return part.buffer.count
   }
 

@@ -25,6 +25,17 @@ package enum LayersError: Error, Equatable, Sendable {
   case endsEarly(layer: Digest, at: TarOffset)
 }
 
+extension LayersError {
+  /// What a decoder of a layer says, in which bytes that are no longer the verified ones stand out.
+  init(_ error: CompressionError, layer: Digest) {
+    if case .source(.changed(let offset)) = error {
+      self = .blobChanged(layer: layer, at: offset)
+    } else {
+      self = .compression(layer: layer, error)
+    }
+  }
+}
+
 extension LayersError: CustomStringConvertible {
   package var description: String {
     switch self {

@@ -6,28 +6,40 @@ import ImageStore
 import OCISpec
 import Offsets
 import SeekableCompression
+import Synchronization
 import SystemPackage
 
 /// A layer's tar stream in a form that can be entered everywhere.
 struct SeekableCopy: Sendable {
-  /// All copies of a cache together: 8 GiB, the ones used longest ago go first.
-  static let cacheByteLimit: UInt64 = 8 << 30
-
   let points: FlatArray<SeekPoint>
+  /// The frames; a read of those that are no longer as they were written fails.
   let source: any ByteSource
+  private let damage: DamageReport
+
+  /// Tells the cache that the copy is no good, so that the next process makes it again.
+  ///
+  /// Once: whoever calls again changes nothing.
+  func reportDamage() { damage.report() }
 }
 
 extension SeekableCopy {
-  /// Frames, then the seek points, then this trailer: 64 bytes.
+  /// Frames, then the seek points, then a CRC-32 of each 64 KiB before the points, then this
+  /// trailer: 64 bytes.
   ///
-  /// Magic and point count (8 each), bytes of frames and of the tar stream (8 each), and the SHA-256 of
-  /// the points and of the trailer up to here (32).
+  /// Magic and point count (8 each), bytes of frames and of the tar stream (8 each), and the SHA-256
+  /// of the layer's diffID, the points, the checksums and the trailer up to here (32).
   private static let trailerByteCount = 4 * 8 + 32
   /// "BNGRCPY" and a newline.
   private static let magic: UInt64 = 0x0A59_5043_5247_4E42
 
   /// The copy in an open file of the cache; `nil` when it is none of this layer.
-  init?(_ file: borrowing CachedFile, of index: LayerIndex) {
+  ///
+  /// `discard` is called on the first thread that finds it damaged later.
+  init?(
+    _ file: borrowing CachedFile,
+    of index: LayerIndex,
+    discard: @escaping @Sendable () -> Void
+  ) {
     guard file.byteCount >= Self.trailerByteCount,
       let block = ByteBlock(mapping: file.descriptor.rawValue, byteCount: file.byteCount),
       let trailer = block.array(
@@ -41,21 +53,44 @@ extension SeekableCopy {
       let pointCount = numbers.next(UInt64.self).flatMap(Int.init(exactly:)),
       let frameByteCount = numbers.next(UInt64.self).flatMap(Int.init(exactly:)),
       numbers.next() == index.tarByteCount,
-      let points = block.array(of: SeekPoint.self, at: frameByteCount, count: pointCount),
-      frameByteCount + pointCount * MemoryLayout<SeekPoint>.stride + Self.trailerByteCount
-        == file.byteCount
+      let points = block.array(of: SeekPoint.self, at: frameByteCount, count: pointCount)
     else { return nil }
-    let numberBytes = Array(trailer.prefix(Self.trailerByteCount - 32))
-    guard Self.checksum(points, numberBytes) == Array(trailer.suffix(32)) else { return nil }
+    let pointEnd = frameByteCount + pointCount * MemoryLayout<SeekPoint>.stride
+    let blockCount = Int(BlockChecksums.blockCount(UInt64(frameByteCount)))
+    let tail = Tail(
+      points: points,
+      checksums: block.array(of: UInt32.self, at: pointEnd, count: blockCount),
+      numbers: Array(trailer.prefix(Self.trailerByteCount - 32))
+    )
+    guard let checksums = tail.checksums,
+      pointEnd + blockCount * 4 + Self.trailerByteCount == file.byteCount,
+      tail.digest(for: index) == Array(trailer.suffix(32)),
+      points.areSound(
+        blobByteCount: UInt64(frameByteCount),
+        tarByteCount: index.tarByteCount,
+        windowByteCount: 0
+      )
+    else { return nil }
     self.points = points
-    source = MappedFrames(block: block, byteCount: UInt64(frameByteCount))
+    let frames = MappedFrames(block: block, byteCount: UInt64(frameByteCount))
+    source = CheckedSource(frames, checksums: checksums)
+    damage = DamageReport(action: discard)
   }
 
-  private static func checksum(_ points: FlatArray<SeekPoint>, _ numbers: [UInt8]) -> [UInt8] {
-    var hash = DigestHasher(.sha256)
-    points.withUnsafeBytes { hash.update($0) }
-    FlatArray(numbers).withUnsafeBytes { hash.update($0) }
-    return hash.finalize().bytes
+  /// What follows the frames, but for its own digest.
+  private struct Tail {
+    let points: FlatArray<SeekPoint>
+    let checksums: FlatArray<UInt32>?
+    let numbers: [UInt8]
+
+    func digest(for index: LayerIndex) -> [UInt8] {
+      var hash = DigestHasher(.sha256)
+      FlatArray(Array(index.diffID.description.utf8)).withUnsafeBytes { hash.update($0) }
+      points.withUnsafeBytes { hash.update($0) }
+      checksums?.withUnsafeBytes { hash.update($0) }
+      FlatArray(numbers).withUnsafeBytes { hash.update($0) }
+      return hash.finalize().bytes
+    }
   }
 
   /// Decodes the whole layer once and writes the copy to `file`, which the caller publishes.
@@ -66,6 +101,7 @@ extension SeekableCopy {
   ) throws(LayersError) {
     let layer = index.blobDigest
     var position: UInt64 = 0
+    var blocks = BlockChecksumBuilder()
     func append(_ bytes: UnsafeRawBufferPointer) throws(LayersError) {
       do throws(ImageStoreError) {
         try file.write(bytes, at: position)
@@ -74,18 +110,26 @@ extension SeekableCopy {
       }
       position += UInt64(bytes.count)
     }
-    let table = try recompress(index, from: source, append)
+    func appendFrames(_ bytes: UnsafeRawBufferPointer) throws(LayersError) {
+      blocks.update(bytes)
+      try append(bytes)
+    }
+    let table = try recompress(index, from: source, appendFrames)
     // Arrays are mapped where they lie, so they must lie aligned.
     let padding = [UInt8](repeating: 0, count: Int((16 - position % 16) % 16))
-    try FlatArray(padding).withUnsafeBytes(append)
+    try FlatArray(padding).withUnsafeBytes(appendFrames)
+    blocks.finish()
     let points = FlatArray(table.points)
+    let checksums = FlatArray(blocks.checksums)
     var numbers = ByteEncoder()
     numbers.append(magic)
     numbers.append(UInt64(points.count))
     numbers.append(position)
     numbers.append(index.tarByteCount)
+    let tail = Tail(points: points, checksums: checksums, numbers: numbers.bytes)
     try points.withUnsafeBytes(append)
-    try FlatArray(numbers.bytes + checksum(points, numbers.bytes)).withUnsafeBytes(append)
+    try checksums.withUnsafeBytes(append)
+    try FlatArray(numbers.bytes + tail.digest(for: index)).withUnsafeBytes(append)
   }
 
   private static func recompress(
@@ -117,9 +161,12 @@ extension SeekableCopy {
       keep(&failure, try writer.finish(), append)
       table = writer.table
     } catch {
-      throw .compression(layer: index.blobDigest, error)
+      throw LayersError(error, layer: index.blobDigest)
     }
     if let failure { throw failure }
+    guard table.decodedByteCount == index.tarByteCount else {
+      throw .endsEarly(layer: index.blobDigest, at: TarOffset(table.decodedByteCount))
+    }
     return table
   }
 
@@ -186,7 +233,7 @@ extension LayerStore {
     try SeekableCopy.write(index, from: source, to: file)
     do throws(ImageStoreError) {
       try file.publish()
-      try cache.evict(.copies, downTo: SeekableCopy.cacheByteLimit, keeping: layer)
+      try cache.evict(.copies, downTo: copyByteLimit, keeping: layer)
     } catch {
       throw .store(layer: layer, error)
     }
@@ -202,10 +249,34 @@ extension LayerStore {
   private func loadCopy(of index: LayerIndex) -> SeekableCopy? {
     do throws(ImageStoreError) {
       guard let file = try cache.open(.copies, of: index.blobDigest) else { return nil }
-      return SeekableCopy(file, of: index)
+      let layer = index.blobDigest
+      return SeekableCopy(file, of: index) { discardCopy(of: layer) }
     } catch {
       note(error)
       return nil
     }
+  }
+
+  /// Puts an empty file, which is no copy, in the place of one that turned out to be damaged.
+  private func discardCopy(of layer: Digest) {
+    do throws(ImageStoreError) {
+      try cache.create(.copies, of: layer).publish()
+    } catch {
+      note(error)
+    }
+  }
+}
+
+/// An action that is done once, on whichever thread is first.
+private final class DamageReport: Sendable {
+  private let isReported = Atomic(false)
+  private let action: @Sendable () -> Void
+
+  init(action: @escaping @Sendable () -> Void) {
+    self.action = action
+  }
+
+  func report() {
+    if !isReported.exchange(true, ordering: .relaxed) { action() }
   }
 }

@@ -12,6 +12,8 @@ package final class SpanCache: Sendable {
 
   struct Key: Hashable {
     var layer: Int
+    /// Whether `span` counts in the layer's seekable copy.
+    var isCopy: Bool
     var span: Int
   }
 
