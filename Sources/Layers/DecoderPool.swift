@@ -78,7 +78,8 @@ final class DecoderPool: Sendable {
       at: Int(span.point.windowOffset),
       count: Int(span.point.windowByteCount)
     )
-    if let decoder = idle.withLock({ $0.popLast() }) {
+    // The one put back first: the others are more likely to be met again where they stand.
+    if let decoder = idle.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
       try reset(decoder, to: span.point, window: window)
       return decoder
     }
@@ -87,11 +88,11 @@ final class DecoderPool: Sendable {
 
   private func takeIdle(between first: TarOffset, and last: TarOffset) -> PooledDecoder? {
     idle.withLock { idle in
-      // One that decoded up to a seek point goes on from there without the point's window.
-      let place = idle.firstIndex {
-        first <= $0.decoder.position && $0.decoder.position <= last
-      }
-      return place.map { idle.remove(at: $0) }
+      // One that decoded up to a seek point goes on from there without the point's window. Of
+      // several the nearest: in a layer of one long frame they may stand gigabytes apart.
+      let near = idle.indices.filter { (first...last).contains(idle[$0].decoder.position) }
+      let nearest = near.max { idle[$0].decoder.position < idle[$1].decoder.position }
+      return nearest.map { idle.remove(at: $0) }
     }
   }
 
@@ -116,7 +117,7 @@ final class DecoderPool: Sendable {
         PooledDecoder(try SpanDecoder(codec: codec, at: point, window: bytes, source: source))
       }
     } catch {
-      throw .compression(layer: layer, error)
+      throw LayersError(error, layer: layer)
     }
   }
 
@@ -126,8 +127,7 @@ final class DecoderPool: Sendable {
     do throws(CompressionError) {
       try body()
     } catch {
-      if case .source(.changed(let offset)) = error { throw .blobChanged(layer: layer, at: offset) }
-      throw .compression(layer: layer, error)
+      throw LayersError(error, layer: layer)
     }
   }
 }

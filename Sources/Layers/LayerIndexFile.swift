@@ -186,22 +186,12 @@ enum LayerIndexFile {
 
   /// Points rise and lie in their streams; there is a checksum for every block.
   private static func isSound(_ index: LayerIndex) -> Bool {
-    var last: SeekPoint?
-    for point in index.points {
-      if let last, point.tarOffset < last.tarOffset || point.blobOffset < last.blobOffset {
-        return false
-      }
-      let (end, overflow) = point.windowOffset.addingReportingOverflow(
-        UInt64(point.windowByteCount)
+    UInt64(index.blockChecksums.count) == BlockChecksums.blockCount(index.blobByteCount)
+      && index.points.areSound(
+        blobByteCount: index.blobByteCount,
+        tarByteCount: index.tarByteCount,
+        windowByteCount: index.windows.count
       )
-      guard !overflow, end <= UInt64(index.windows.count),
-        point.tarOffset.bytes <= index.tarByteCount,
-        point.blobOffset.bytes <= index.blobByteCount
-      else { return false }
-      last = point
-    }
-    return index.points.first?.tarOffset == .zero
-      && UInt64(index.blockChecksums.count) == BlockChecksums.blockCount(index.blobByteCount)
   }
 
   /// The arrays of a mapped file.

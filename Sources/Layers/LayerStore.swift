@@ -1,6 +1,7 @@
 // Indexes of layers, kept in the cache: loaded when they are there and sound, made when not. A bad file
 // is made again and never mended; two processes that want the same one make it once.
 
+import FlatArrays
 package import ImageStore
 package import OCISpec
 import Offsets
@@ -10,9 +11,12 @@ import SystemPackage
 package struct LayerStore: Sendable {
   /// Names the form of our files in the cache; see `LayerIndexFile.version`.
   package static let cacheVersion = Int(LayerIndexFile.version)
+  /// All seekable copies of a cache together: 8 GiB, the ones used longest ago go first.
+  package static let defaultCopyByteLimit: UInt64 = 8 << 30
 
   let cache: CacheDirectory
   let limits: CompressionLimits
+  let copyByteLimit: UInt64
   /// Told what could not be kept in the cache.
   ///
   /// The layer is usable all the same, this time.
@@ -21,10 +25,12 @@ package struct LayerStore: Sendable {
   package init(
     cache: CacheDirectory,
     limits: CompressionLimits = CompressionLimits(),
+    copyByteLimit: UInt64 = LayerStore.defaultCopyByteLimit,
     note: @escaping @Sendable (ImageStoreError) -> Void
   ) {
     self.cache = cache
     self.limits = limits
+    self.copyByteLimit = copyByteLimit
     self.note = note
   }
 
@@ -62,7 +68,8 @@ package struct LayerStore: Sendable {
       limits: limits,
       progress: progress
     )
-    save(index, of: blob)
+    // Where no lock can be had nothing can be written, and once is enough to say so.
+    if lock != nil { save(index, of: blob) }
     return index
   }
 
@@ -96,10 +103,10 @@ package struct LayerStore: Sendable {
         position += UInt64(piece.count)
       }
       try file.publish()
+      try remember(blob)
     } catch {
       note(error)
     }
-    remember(blob)
   }
 }
 
@@ -129,7 +136,7 @@ extension LayerStore {
     }
     let actual = hasher.finalize()
     if actual != blob.digest { throw .digestMismatch(layer: blob.digest, actual: actual) }
-    remember(blob)
+    do throws(ImageStoreError) { try remember(blob) } catch { note(error) }
   }
 
   private func isRemembered(_ blob: BlobFile) -> Bool {
@@ -142,20 +149,14 @@ extension LayerStore {
     }
   }
 
-  private func remember(_ blob: BlobFile) {
-    do throws(ImageStoreError) {
-      // What was hashed must be what the file is now: it may have been written to meanwhile.
-      guard try blob.currentIdentity() == blob.identity else { return }
-      let file = try cache.create(.verified, of: blob.digest)
-      let bytes = identityBytes(of: blob)
-      let result = bytes.withUnsafeBytes { raw in
-        Result { () throws(ImageStoreError) in try file.write(raw, at: 0) }
-      }
-      try result.get()
-      try file.publish()
-    } catch {
-      note(error)
+  private func remember(_ blob: BlobFile) throws(ImageStoreError) {
+    // What was hashed must be what the file is now: it may have been written to meanwhile.
+    guard try blob.currentIdentity() == blob.identity else { return }
+    let file = try cache.create(.verified, of: blob.digest)
+    try FlatArray(identityBytes(of: blob)).withUnsafeBytes { bytes throws(ImageStoreError) in
+      try file.write(bytes, at: 0)
     }
+    try file.publish()
   }
 
   private func identityBytes(of blob: BlobFile) -> [UInt8] {

@@ -27,14 +27,16 @@ struct SpanTable: Sendable {
   private let firstSpans: [Int]
   private let tarByteCount: UInt64
 
+  /// The spans between `points`, which must be sound for a tar stream of `tarByteCount` bytes.
   init(points: FlatArray<SeekPoint>, tarByteCount: UInt64) {
     self.points = points
     self.tarByteCount = tarByteCount
     var firstSpans = [0]
     for place in points.indices {
       let length = SpanTable.end(of: place, points, tarByteCount) - points[place].tarOffset.bytes
-      let count = (length + SpanTable.longestSpan - 1) / SpanTable.longestSpan
-      firstSpans.append((firstSpans.last ?? 0) + Int(count))
+      // Rounded up without a sum: a damaged index may claim a stream of any length.
+      let (whole, rest) = length.quotientAndRemainder(dividingBy: SpanTable.longestSpan)
+      firstSpans.append((firstSpans.last ?? 0) + Int(whole) + (rest == 0 ? 0 : 1))
     }
     self.firstSpans = firstSpans
   }
@@ -51,11 +53,9 @@ struct SpanTable: Sendable {
     let point = points[place]
     let start =
       point.tarOffset.bytes + UInt64(number - firstSpans[place]) * SpanTable.longestSpan
-    let end = min(
-      start + SpanTable.longestSpan,
-      SpanTable.end(of: place, points, tarByteCount)
-    )
-    return LayerSpan(start: TarOffset(start), byteCount: Int(end - start), point: point)
+    let length = SpanTable.end(of: place, points, tarByteCount) - start
+    let byteCount = Int(min(length, SpanTable.longestSpan))
+    return LayerSpan(start: TarOffset(start), byteCount: byteCount, point: point)
   }
 
   /// The seek point that span `number` belongs to: the last one whose first span is not behind it and
@@ -75,5 +75,26 @@ struct SpanTable: Sendable {
     _ tarByteCount: UInt64
   ) -> UInt64 {
     place + 1 < points.count ? points[place + 1].tarOffset.bytes : tarByteCount
+  }
+}
+
+extension FlatArray<SeekPoint> {
+  /// Whether the points begin where the tar stream does, rise, and lie in streams of these sizes,
+  /// with their windows in a pool of that size.
+  ///
+  /// Whoever takes points from a file asks this first: nothing behind it checks again.
+  func areSound(blobByteCount: UInt64, tarByteCount: UInt64, windowByteCount: Int) -> Bool {
+    var last = SeekPoint(blobOffset: .zero, tarOffset: .zero)
+    for point in self {
+      let (end, overflow) = point.windowOffset.addingReportingOverflow(
+        UInt64(point.windowByteCount)
+      )
+      guard point.tarOffset >= last.tarOffset, point.blobOffset >= last.blobOffset, !overflow,
+        end <= UInt64(windowByteCount)
+      else { return false }
+      last = point
+    }
+    return first?.tarOffset == .zero && last.tarOffset.bytes <= tarByteCount
+      && last.blobOffset.bytes <= blobByteCount
   }
 }

@@ -21,7 +21,7 @@ enum NodeAttributes {
     switch node.kind {
     case .regular:
       attributes.byteCount = node.size
-      attributes.blockCount = (storedByteCount(of: node, in: tree) + 511) / 512
+      attributes.blockCount = blockCount(of: storedByteCount(of: node, in: tree), 512)
     case .symbolicLink:
       attributes.byteCount = node.size
     case .directory:
@@ -48,11 +48,18 @@ enum NodeAttributes {
     return tree.segments(of: file).reduce(0) { $0 + $1.byteCount }
   }
 
+  private static func blockCount(of byteCount: UInt64, _ blockByteCount: UInt64) -> UInt64 {
+    let (whole, rest) = byteCount.quotientAndRemainder(dividingBy: blockByteCount)
+    return whole + (rest == 0 ? 0 : 1)
+  }
+
   static func statistics(of tree: Tree) -> FuseStatistics {
-    var blockCount: UInt64 = 0
+    var count: UInt64 = 0
     for node in tree.nodes where node.kind == .regular {
-      blockCount += node.size / 4096 + (node.size % 4096 == 0 ? 0 : 1)
+      // Sizes are claims: a sparse file, or a damaged index, may make any.
+      let (sum, overflow) = count.addingReportingOverflow(blockCount(of: node.size, 4096))
+      count = overflow ? .max : sum
     }
-    return FuseStatistics(blockCount: blockCount, inodeCount: UInt64(tree.nodeCount))
+    return FuseStatistics(blockCount: count, inodeCount: UInt64(tree.nodeCount))
   }
 }
