@@ -10,7 +10,10 @@ package enum InodeSetting: Hashable, Sendable {
   case mode(UInt16)
   case uid(UInt32)
   case gid(UInt32)
-  case time(InodeTimeField, Ext4Time)
+  /// The low 32 bits of a time; sets the epoch in the second word too, so that word comes after it.
+  case seconds(InodeTimeField, UInt32)
+  /// The second word of a time.
+  case extra(InodeTimeField, UInt32)
   case removeAttribute(name: [UInt8])
   case setAttribute(ExtendedAttribute)
 
@@ -20,7 +23,7 @@ package enum InodeSetting: Hashable, Sendable {
     case .mode: "mode"
     case .uid: "uid"
     case .gid: "gid"
-    case .time(let field, _): field.rawValue
+    case .seconds(let field, _), .extra(let field, _): field.rawValue
     case .removeAttribute(let name): EscapedBytes.string(name)
     case .setAttribute(let attribute): EscapedBytes.string(attribute.name)
     }
@@ -92,10 +95,11 @@ package struct DebugfsBatch: Hashable, Sendable {
       line("sif <\(inode)> uid \(id)")
     case .gid(let id):
       line("sif <\(inode)> gid \(id)")
-    case .time(let field, let time):
-      // unsigned, as debugfs takes -1 for an error; the second word last, as the first sets part of it
-      line("sif <\(inode)> \(field.rawValue) @\(time.low)")
-      line("sif <\(inode)> \(field.rawValue)_extra \(time.extra)")
+    case .seconds(let field, let low):
+      // unsigned, as debugfs takes -1 for an error
+      line("sif <\(inode)> \(field.rawValue) @\(low)")
+    case .extra(let field, let extra):
+      line("sif <\(inode)> \(field.rawValue)_extra \(extra)")
     case .removeAttribute(let name):
       line("ea_rm <\(inode)> ", name)
     case .setAttribute(let attribute):

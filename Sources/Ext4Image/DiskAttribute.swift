@@ -111,8 +111,9 @@ extension DiskAttribute {
     return blockRoom == blockCapacity ? .inode : .inodeAndBlock
   }
 
-  /// The attributes stored in `bytes`, whose entries begin at `start`; value offsets count from
-  /// `origin`. `nil` when an entry points outside.
+  /// The attributes stored in `bytes`; `nil` when an entry points outside.
+  ///
+  /// The entries begin at `start`, and the values' offsets count from `origin`.
   static func parse(_ bytes: [UInt8], entriesAt start: Int, valuesFrom origin: Int)
     -> [DiskAttribute]?
   {

@@ -16,9 +16,11 @@ package struct E2fsTools: Hashable, Sendable {
   /// Ordinary users often lack these in their `PATH`.
   private static let systemDirectories = ["/usr/sbin", "/sbin"]
 
-  /// Finds the tools in the directories of `path` and in those for system programs.
+  /// Finds the tools and asks for their version.
   ///
-  /// - Parameter path: Directories separated by colons; by default the environment's `PATH`.
+  /// - Parameter path: Directories separated by colons, and no others; by default those of the
+  ///   environment's `PATH` and the ones for system programs.
+  /// - Returns: Tools that can be used.
   /// - Throws: `.missingTool`, `.unknownToolVersion`, `.toolTooOld`, `.toolNotStarted`, `.cancelled`.
   package static func find(path: String? = nil) async throws(Ext4Error) -> E2fsTools {
     let directories =

@@ -23,7 +23,7 @@ package struct E2fsVersion: Hashable, Comparable, Sendable, CustomStringConverti
     guard words.count >= 2 else { return nil }
     // "1.47.1-rc1": what follows the numbers does not matter
     let digits = words[1].prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-    let numbers = digits.split(separator: ".").map { Int($0) }
+    let numbers = digits.split(separator: ".", omittingEmptySubsequences: false).map { Int($0) }
     guard (2...3).contains(numbers.count), let major = numbers[0], let minor = numbers[1],
       let patch = numbers.count == 3 ? numbers[2] : 0
     else { return nil }

@@ -107,7 +107,12 @@ struct Ext4Build: Sendable {
     defer { path.withPlatformString { _ = unlink($0) } }
     let arguments =
       (writing ? ["-w"] : []) + ["-f", WorkDirectory.batchName, WorkDirectory.imageName]
-    let output = try await run(tools.debugfs, arguments.map { Array($0.utf8) })
+    // writing, it repeats every command
+    let output = try await run(
+      tools.debugfs,
+      arguments.map { Array($0.utf8) },
+      keepingOutput: !writing
+    )
     let lines = output.standardError.split(separator: UInt8(ascii: "\n"))
     guard output.status == .exited(0), lines.count == 1,
       lines[0].starts(with: "debugfs ".utf8)
@@ -156,8 +161,18 @@ struct Ext4Build: Sendable {
 
   // MARK: Tools
 
-  private func run(_ tool: FilePath, _ arguments: [[UInt8]]) async throws(Ext4Error) -> ToolOutput {
-    try await ToolRunner.run(tool, arguments, in: work.processPath, searchPath: tools.searchPath)
+  private func run(
+    _ tool: FilePath,
+    _ arguments: [[UInt8]],
+    keepingOutput: Bool = true
+  ) async throws(Ext4Error) -> ToolOutput {
+    try await ToolRunner.run(
+      tool,
+      arguments,
+      in: work.processPath,
+      searchPath: tools.searchPath,
+      keepingOutput: keepingOutput
+    )
   }
 
   private func failure(_ tool: String, _ output: ToolOutput) -> Ext4Error {

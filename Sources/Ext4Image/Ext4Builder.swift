@@ -62,7 +62,10 @@ package struct Ext4Builder: Sendable {
   /// The file appears under its name when it is complete and checked, and replaces a regular file
   /// there. After an error or a cancellation nothing is left behind.
   ///
-  /// - Parameter progress: Called from any thread, a few times a second and at each change of phase.
+  /// `progress` is called from any thread, a few times a second and at each change of phase.
+  ///
+  /// - Returns: What the finished file is like.
+  /// - Throws: Any `Ext4Error`; `.cancelled` when the task was.
   package func build(
     _ tree: Tree,
     from source: FilePath,

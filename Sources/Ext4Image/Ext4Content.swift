@@ -82,6 +82,8 @@ package struct Ext4Content: Hashable, Sendable {
     }
   }
 
+  /// Blocks of a directory's entries.
+  ///
   /// Entries of 8 bytes and the name, padded to 4, packed in order into blocks that end in a 12-byte
   /// checksum. The first block begins with `.` and `..`, 12 bytes each, and the root's goes on with
   /// lost+found. mkfs takes the first gap that is large enough, which never needs more blocks.

@@ -106,6 +106,8 @@ package struct Ext4Geometry: Hashable, Sendable {
     return Choice(byteCount: byteCount, inodeCount: inodes, layout: layout)
   }
 
+  /// How many inodes to ask for.
+  ///
   /// `roomy`: a tenth more than the tree needs and at least 4096 more, and no fewer than mke2fs's
   /// usual one for 16 KiB. Else only what the tree needs.
   private static func inodes(for content: Ext4Content, blocks: UInt64, roomy: Bool) -> UInt64 {

@@ -22,7 +22,8 @@ package struct Ext4ImageReader {
   /// ext4's own limit on the depth of an extent tree.
   private static let extentDepthLimit = 5
 
-  /// - Parameter descriptor: Open for reading; stays the caller's, and open while the reader is used.
+  /// `descriptor` is open for reading; it stays the caller's, and open while the reader is used.
+  ///
   /// - Throws: `.malformedImage`, `.systemCall`.
   package init(_ descriptor: FileDescriptor, path: FilePath) throws(Ext4Error) {
     self.path = path

@@ -46,7 +46,9 @@ package struct Ext4Inode: Hashable, Sendable {
 
   package var type: UInt16 { mode & 0o170000 }
 
-  /// A device's numbers, in the old form or in the new one. Source: Linux include/linux/kdev_t.h.
+  /// A device's numbers, in the old form or in the new one.
+  ///
+  /// Source: Linux include/linux/kdev_t.h.
   package var device: (major: UInt32, minor: UInt32) {
     let old = blockArea.little(UInt32.self, at: 0)
     if old != 0 { return (old >> 8 & 0xFF, old & 0xFF) }
@@ -109,6 +111,7 @@ struct Ext4DirectoryEntry: Hashable, Sendable {
   var inode: UInt32
 
   /// The entries of one directory block, `.` and `..` included; `nil` for anything malformed.
+  ///
   /// Source: Linux Documentation/filesystems/ext4/directory.rst.
   static func parse(_ block: [UInt8]) -> [Ext4DirectoryEntry]? {
     var entries: [Ext4DirectoryEntry] = []

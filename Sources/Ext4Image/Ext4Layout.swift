@@ -98,13 +98,17 @@ package struct Ext4Layout: Hashable, Sendable {
     return sizes.first { blocks < $0.below }?.journal ?? 262_144
   }
 
-  /// The most runs in which mkfs lays down a file of so many blocks: a run ends with its group, and
-  /// may be broken once by the tables inside it. A run has at most 32768 blocks.
+  /// The most runs in which mkfs lays down a file of so many blocks.
+  ///
+  /// A run ends with its group, and may be broken once by the tables inside it. It has at most 32768
+  /// blocks.
   static func runs(ofFile blocks: UInt64) -> UInt64 {
     blocks == 0 ? 0 : 2 * dividedUp(blocks, by: blocksPerGroup) + 1
   }
 
-  /// Blocks of a file's extent tree beside the inode, which holds 4 runs itself. A tree block holds
+  /// Blocks of a file's extent tree beside the inode, which holds 4 runs itself.
+  ///
+  /// A tree block holds
   /// 340: (4096 − 12 header − 4 checksum) / 12, but may be left half full when it is split.
   static func extentBlocks(runs: UInt64) -> UInt64 {
     if runs <= 4 { return 0 }

@@ -5,7 +5,7 @@ import FileTree
 import Offsets
 
 package enum Ext4Limits {
-  /// EXT4_LINK_MAX. Names of a file; subdirectories + 2 of a directory.
+  /// EXT4_LINK_MAX: names of a file, subdirectories + 2 of a directory.
   package static let linkCount: UInt64 = 65_000
   /// A target must leave room for its end mark in one block: 4096 − 1.
   package static let linkTargetByteCount: UInt64 = 4096 - 1

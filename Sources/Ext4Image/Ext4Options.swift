@@ -9,7 +9,9 @@ package enum Ext4Size: Hashable, Sendable {
   case automatic(free: UInt64?)
 }
 
-/// A volume label: at most 16 bytes without control bytes. Source: ext4(5), `s_volume_name`.
+/// A volume label: at most 16 bytes without control bytes.
+///
+/// Source: ext4(5), `s_volume_name`.
 package struct VolumeLabel: Hashable, Sendable {
   package static let byteLimit = 16
   package static let standard = VolumeLabel(checked: "banger-rootfs")

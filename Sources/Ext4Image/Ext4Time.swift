@@ -15,11 +15,15 @@ package struct Ext4Time: Hashable, Sendable {
 
   /// 1901-12-13: the smallest signed 32-bit number of seconds.
   package static let earliest = -(Int64(1) << 31)
-  /// 2310-04-04: epoch 2 and the largest signed number. Epoch 3 would reach to 2446, but e2fsck takes
+  /// 2310-04-04: epoch 2 and the largest signed number.
+  ///
+  /// Epoch 3 would reach to 2446, but e2fsck takes
   /// its first half for dates before 1970 that an old kernel wrote wrong.
   package static let latest = (Int64(2) << 32) + (Int64(1) << 31) - 1
 
-  /// The nearest time that can be stored. At either limit the fraction is dropped, as Linux does.
+  /// The nearest time that can be stored.
+  ///
+  /// At either limit the fraction is dropped, as Linux does.
   package init(seconds: Int64, nanoseconds: UInt32) {
     let stored = min(max(seconds, Self.earliest), Self.latest)
     low = UInt32(truncatingIfNeeded: stored)

@@ -31,7 +31,8 @@ package struct InodeNumbering: Sendable {
   /// Inodes beyond one a file: the further names of symbolic links.
   package let splitLinkCount: Int
 
-  /// - Parameter firstFree: 12 on a file system without an orphan file.
+  /// `firstFree` is 12 on a file system without an orphan file.
+  ///
   /// - Throws: `.sizeTooLarge` when there are more names than inode numbers.
   package init(of tree: Tree, firstFree: UInt32 = Self.lostAndFound + 1) throws(Ext4Error) {
     var walk = NumberingWalk(tree: tree, next: firstFree)

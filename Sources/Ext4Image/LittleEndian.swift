@@ -1,7 +1,9 @@
 // Reading fixed-width little-endian numbers from bytes that came from a file.
 
 extension Array where Element == UInt8 {
-  /// The number at `offset`. The caller has checked that it lies inside: record sizes are constants,
+  /// The number at `offset`.
+  ///
+  /// The caller has checked that it lies inside: record sizes are constants,
   /// and offsets that come from the file are checked where they are read.
   func little<Number: FixedWidthInteger>(_ type: Number.Type, at offset: Int) -> Number {
     precondition(offset >= 0 && offset + MemoryLayout<Number>.size <= count, "record too short")

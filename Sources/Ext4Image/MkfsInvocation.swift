@@ -45,7 +45,9 @@ package struct MkfsInvocation: Hashable, Sendable {
     ]
   }
 
-  /// Without the name of the program. Paths are passed as the bytes that they are.
+  /// Everything after the name of the program.
+  ///
+  /// Paths are passed as the bytes that they are.
   package var arguments: [[UInt8]] {
     let options =
       Self.extraOptions(version: version) + ["-N", String(inodeCount), "-L", label.text]

@@ -141,9 +141,14 @@ package struct TreeComparison {
     if inode.uid != node.uid { settings.append(.uid(node.uid)) }
     if inode.gid != node.gid { settings.append(.gid(node.gid)) }
     let time = Ext4Time(seconds: node.seconds, nanoseconds: node.nanoseconds)
-    if inode.accessed != time { settings.append(.time(.accessed, time)) }
-    if inode.changed != time { settings.append(.time(.changed, time)) }
-    if inode.modified != time { settings.append(.time(.modified, time)) }
+    let present = [
+      (InodeTimeField.accessed, inode.accessed), (.changed, inode.changed),
+      (.modified, inode.modified),
+    ]
+    for (field, stored) in present where stored != time {
+      if stored.low != time.low { settings.append(.seconds(field, time.low)) }
+      settings.append(.extra(field, time.extra))
+    }
     return settings
   }
 

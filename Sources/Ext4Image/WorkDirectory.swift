@@ -54,7 +54,7 @@ package final class WorkDirectory: Sendable {
 
   package var image: FilePath { path.appending(Self.imageName) }
 
-  /// Removes the directory with our files in it. What is gone already is no error.
+  /// Removes the directory with our files in it; what is gone already is no error.
   package func remove() {
     Self.empty(path, descriptor)
     close(descriptor)

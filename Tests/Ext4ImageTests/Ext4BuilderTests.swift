@@ -75,27 +75,6 @@ private let devices: [SourceFile] = [
   .hardLink("null-again", to: "null"),
 ]
 
-private func build(
-  _ tree: Tree,
-  from source: URL,
-  to output: URL,
-  _ options: Ext4Options = Ext4Options(),
-  progress: @escaping @Sendable (Ext4Progress) -> Void = { _ in }
-) async throws -> Ext4Result {
-  try await Ext4Builder(tools: try await E2fsTools.find()).build(
-    tree,
-    from: FilePath(source.path),
-    to: FilePath(output.path),
-    options: options,
-    progress: progress
-  )
-}
-
-private func checkWithE2fsck(_ image: URL) throws {
-  let output = try HostTool.run("e2fsck", ["-f", "-n", image.path])
-  #expect(output.status == 0, "\(String(decoding: output.output, as: UTF8.self))")
-}
-
 @Suite struct `Making an ext4 file` {
   @Test(arguments: [true, false])
   func `the file system is the tree, whatever mkfs could read`(faithfully: Bool) async throws {
@@ -106,7 +85,7 @@ private func checkWithE2fsck(_ image: URL) throws {
       let output = try scratch.output().appendingPathComponent("rootfs.ext4")
       let result = try await build(try files.tree, from: source, to: output)
       try checkWithE2fsck(output)
-      let expected = Ext4Witness.splittingSymbolicLinks(try files.rows())
+      let expected = Ext4Witness.splittingSymbolicLinks(try files.rows(from: source))
       try expectEqual(Ext4Witness.rows(of: output), expected)
       #expect(result.splitLinkCount == 1)
       #expect(result.label == "banger-rootfs")
@@ -122,10 +101,11 @@ private func checkWithE2fsck(_ image: URL) throws {
         .file("lost+found/x", "x"), .file("z", "2"),
       ])
       let output = try scratch.output().appendingPathComponent("o")
-      _ = try await build(try files.tree, from: try scratch.source(files), to: output)
+      let source = try scratch.source(files)
+      _ = try await build(try files.tree, from: source, to: output)
       try checkWithE2fsck(output)
       let rows = try Ext4Witness.rows(of: output, includingLostAndFound: true)
-      try expectEqual(rows, files.rows())
+      try expectEqual(rows, files.rows(from: source))
     }
   }
 
@@ -136,9 +116,10 @@ private func checkWithE2fsck(_ image: URL) throws {
       }
       let files = SourceDirectory([.directory("many")] + many)
       let output = try scratch.output().appendingPathComponent("o")
-      let result = try await build(try files.tree, from: try scratch.source(files), to: output)
+      let source = try scratch.source(files)
+      let result = try await build(try files.tree, from: source, to: output)
       try checkWithE2fsck(output)
-      try expectEqual(Ext4Witness.rows(of: output), files.rows())
+      try expectEqual(Ext4Witness.rows(of: output), files.rows(from: source))
       #expect(result.inodeCount - result.freeInodeCount == 11 + 5001)
     }
   }
@@ -148,9 +129,10 @@ private func checkWithE2fsck(_ image: URL) throws {
       let files = SourceDirectory([.file("a", "b")])
       let output = try scratch.output().appendingPathComponent("o")
       let options = Ext4Options(size: .exact(200 << 20), label: try VolumeLabel("sixteen bytes ok"))
+      let source = try scratch.source(files)
       let result = try await build(
         try files.tree,
-        from: try scratch.source(files),
+        from: source,
         to: output,
         options
       )
@@ -176,7 +158,8 @@ private func checkWithE2fsck(_ image: URL) throws {
       try Data("old".utf8).write(to: real)
       let link = directory.appendingPathComponent("link")
       try FileManager.default.createSymbolicLink(atPath: link.path, withDestinationPath: "real")
-      _ = try await build(try files.tree, from: try scratch.source(files), to: link)
+      let source = try scratch.source(files)
+      _ = try await build(try files.tree, from: source, to: link)
       try checkWithE2fsck(real)
       #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link.path) == "real")
       #expect(try names(in: directory) == ["link", "real"])
@@ -189,7 +172,8 @@ private func checkWithE2fsck(_ image: URL) throws {
       let directory = try scratch.output().appendingPathComponent("a ?b\"\nc")
       try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
       let output = directory.appendingPathComponent("-F ?offset=1 \"x")
-      let result = try await build(try files.tree, from: try scratch.source(files), to: output)
+      let source = try scratch.source(files)
+      let result = try await build(try files.tree, from: source, to: output)
       #expect(result.freeBlockCount > 0)
       #expect(try names(in: directory) == ["-F ?offset=1 \"x"])
     }
@@ -200,7 +184,8 @@ private func checkWithE2fsck(_ image: URL) throws {
       let files = SourceDirectory([.file("a", "b")])
       let output = try scratch.output().appendingPathComponent("o")
       let seen = Recorder()
-      _ = try await build(try files.tree, from: try scratch.source(files), to: output) {
+      let source = try scratch.source(files)
+      _ = try await build(try files.tree, from: source, to: output) {
         seen.add($0.phase)
       }
       #expect(seen.phases == [.copying, .correcting, .checking, .finishing])

@@ -126,8 +126,8 @@ struct SourceDirectory {
 
   /// Makes the files below `root`, which must exist.
   ///
-  /// - Parameter faithfully: With owners, modes, times and attributes, as far as this process may.
-  ///   Else all of that is left to chance, and mkfs.ext4 copies the wrong values.
+  /// `faithfully`: with owners, modes, times and attributes, as far as this process may. Else all of
+  /// that is left to chance, and mkfs.ext4 copies the wrong values.
   func make(in root: URL, faithfully: Bool) throws {
     for file in files { try make(file, at: hostPath(file.path, in: root)) }
     if !faithfully { return }
@@ -194,29 +194,24 @@ struct SourceDirectory {
     utimensat(AT_FDCWD, path, [time, time], AT_SYMLINK_NOFOLLOW)
   }
 
-  /// The dump's rows of the tree, with digests of the files' bytes.
-  func rows() throws -> [DumpRow] {
+  /// The dump's rows of the tree, with digests of the bytes that the files have on the host.
+  func rows(from root: URL) throws -> [DumpRow] {
     let tree = try tree
-    var contents: [NodeID: [UInt8]] = [:]
-    for file in files {
-      switch file.kind {
-      case .file(let bytes): contents[try tree.lookUp(file.path)] = bytes
-      case .sparse(let size, let runs):
-        var bytes = [UInt8](repeating: 0, count: Int(size))
-        for (offset, run) in runs {
-          bytes.replaceSubrange(Int(offset)..<(Int(offset) + run.count), with: run)
-        }
-        contents[try tree.lookUp(file.path)] = bytes
-      default: break
+    var paths: [NodeID: [UInt8]] = [:]
+    for step in tree.walk() where tree[step.node].kind == .regular { paths[step.node] = step.path }
+    let nodes = paths.keys.sorted()
+    let links = root.deletingLastPathComponent().appendingPathComponent(UUID().uuidString)
+    try FileManager.default.createDirectory(at: links, withIntermediateDirectories: false)
+    // under names of our own, whatever the files are called
+    let files = try nodes.map { node in
+      let file = links.appendingPathComponent("\(node.index)")
+      if symlink(hostPath(paths[node] ?? [], in: root), file.path) != 0 {
+        throw WitnessFailure(description: "symlink: errno \(errno)")
       }
+      return file
     }
-    var known: [[UInt8]: String] = [:]
-    return try tree.dumpRows { id throws in
-      let bytes = contents[id] ?? []
-      let digest = try known[bytes] ?? HostTool.digest(of: bytes)
-      known[bytes] = digest
-      return digest
-    }
+    let digests = Dictionary(uniqueKeysWithValues: zip(nodes, try HostTool.digests(of: files)))
+    return tree.dumpRows { digests[$0] }
   }
 }
 
@@ -235,7 +230,7 @@ private enum HostAttribute {
 struct Scratch {
   let url: URL
 
-  /// - Parameter body: Gets the directory, which is empty.
+  /// Calls `body` with a new, empty directory.
   static func with<Result>(_ body: (Scratch) async throws -> Result) async throws -> Result {
     let url = FileManager.default.temporaryDirectory
       .appendingPathComponent("ext4-image-\(UUID().uuidString)")

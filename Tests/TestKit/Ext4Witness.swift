@@ -44,8 +44,8 @@ package struct Ext4Witness {
 
   /// The rows of an image, in the order of a walk.
   ///
-  /// - Parameter includingLostAndFound: Whether `/lost+found` is part of the tree; else it is left
-  ///   out, and not counted among the root's links.
+  /// `includingLostAndFound`: `/lost+found` is part of the tree. Else it is left out, and not counted
+  /// among the root's links.
   package static func rows(of image: URL, includingLostAndFound: Bool = false) throws -> [DumpRow] {
     let directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("ext4-witness-\(UUID().uuidString)")
@@ -242,7 +242,7 @@ package struct Ext4Witness {
     }
   }
 
-  /// ext4 does not store the id of the entries that have none. Linux shows it as −1, debugfs as 0.
+  /// ext4 does not store the id of entries that have none: Linux shows it as −1, debugfs as 0.
   private static func completed(_ accessList: [UInt8]) -> [UInt8] {
     var completed = accessList
     for start in stride(from: 4, to: accessList.count - 7, by: 8) {
@@ -346,7 +346,7 @@ package enum HostTool {
     package var status: Int32
   }
 
-  /// Runs a program to its end. Its output goes through files, so that no pipe can fill up.
+  /// Runs a program to its end; its output goes through files, so that no pipe can fill up.
   package static func run(
     _ name: String,
     _ arguments: [String],
@@ -382,7 +382,9 @@ package enum HostTool {
     )
   }
 
-  /// SHA-256 of each file in hexadecimal. The names must not need escaping.
+  /// SHA-256 of each file in hexadecimal.
+  ///
+  /// The names must not need escaping.
   package static func digests(of files: [URL]) throws -> [String] {
     var digests: [String] = []
     // well below the limit on the length of a command

@@ -1,0 +1,69 @@
+import Ext4Image
+import SystemPackage
+import Testing
+
+@Suite struct `The call of mkfs.ext4` {
+  @Test func `passes the shared options, no size, and the paths as they are`() throws {
+    let invocation = MkfsInvocation(
+      version: E2fsVersion(1, 47, 0),
+      inodeCount: 5000,
+      label: try VolumeLabel("root"),
+      source: "/mnt/a b",
+      image: "image"
+    )
+    #expect(
+      text(invocation.arguments) == [
+        "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,assume_storage_prezeroed=1",
+        "-O", "^metadata_csum_seed,^orphan_file", "-N", "5000", "-L", "root", "-d", "/mnt/a b",
+        "image",
+      ]
+    )
+  }
+
+  @Test func `leaves out what an older version does not know, and -d where nothing is copied`() {
+    let invocation = MkfsInvocation(
+      version: E2fsVersion(1, 46, 6),
+      inodeCount: 16,
+      label: .standard,
+      source: nil,
+      image: "i"
+    )
+    #expect(
+      text(invocation.arguments) == [
+        "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0", "-O", "^metadata_csum_seed", "-N",
+        "16", "-L", "banger-rootfs", "i",
+      ]
+    )
+  }
+
+  private func text(_ arguments: [[UInt8]]) -> [String] {
+    arguments.map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  @Test(arguments: [
+    ("mke2fs 1.47.0 (5-Feb-2023)", E2fsVersion(1, 47, 0)),
+    ("mke2fs 1.46.6-rc1 (12-Sep-2022); \tUsing EXT2FS", E2fsVersion(1, 46, 6)),
+    ("mke2fs 1.48 (1-Jan-2027)", E2fsVersion(1, 48, 0)),
+    ("debugfs 2.0.10", E2fsVersion(2, 0, 10)),
+  ])
+  func `versions are read from the banner`(banner: String, version: E2fsVersion) {
+    #expect(E2fsVersion(banner: banner) == version)
+  }
+
+  @Test(arguments: ["", "mke2fs", "mke2fs one.two", "mke2fs 1", "mke2fs 1.2.3.4", "mke2fs 1..2"])
+  func `other text is no version`(banner: String) {
+    #expect(E2fsVersion(banner: banner) == nil)
+  }
+
+  @Test(arguments: ["seventeen bytes!!", "line\nbreak", "\u{7F}", "ächzääääää"])
+  func `labels that do not fit are refused`(label: String) {
+    #expect(throws: Ext4Error.unusableLabel(label)) { try VolumeLabel(label) }
+  }
+
+  @Test(arguments: ["", "a", "sixteen bytes ok", "äöü"])
+  func `labels that fit are kept`(label: String) throws {
+    #expect(try VolumeLabel(label).text == label)
+  }
+}
