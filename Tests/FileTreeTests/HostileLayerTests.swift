@@ -1,4 +1,4 @@
-// Layers made to exhaust: depth, width, and everything that a careless merge would do for every pair.
+// Layers made to exhaust: depth, width, and whatever a careless merge would do for every pair.
 
 import FileTree
 import FlatArrays

@@ -21,16 +21,6 @@ package struct ReferenceMerge {
     }
 
     var isDirectory: Bool { member.what == .directory }
-
-    var linkTarget: Path? {
-      guard case .symbolicLink(let target) = member.what else { return nil }
-      return split(target)
-    }
-
-    var isAbsoluteLink: Bool {
-      guard case .symbolicLink(let target) = member.what else { return false }
-      return target.first == UInt8(ascii: "/")
-    }
   }
 
   fileprivate typealias Path = [[UInt8]]
@@ -39,6 +29,36 @@ package struct ReferenceMerge {
 
   fileprivate static func split(_ path: [UInt8]) -> Path {
     path.split(separator: UInt8(ascii: "/")).map(Array.init).filter { $0 != [UInt8(ascii: ".")] }
+  }
+
+  /// A walk along a path, component by component, inside the root.
+  fileprivate struct Walk {
+    var pending: Path
+    var here: Path = []
+    private var linkCount = 0
+
+    enum Link { case followed, noLink, tooMany }
+
+    init(pending: Path) { self.pending = pending }
+
+    /// The path of the next component, which the caller enters, follows, or stops at.
+    mutating func next() -> Path? {
+      while let name = pending.first {
+        pending.removeFirst()
+        if name != Array("..".utf8) { return here + [name] }
+        here = here.dropLast()
+      }
+      return nil
+    }
+
+    mutating func follow(_ inode: Inode) -> Link {
+      guard case .symbolicLink(let target) = inode.member.what else { return .noLink }
+      linkCount += 1
+      if linkCount > 40 { return .tooMany }
+      if target.first == UInt8(ascii: "/") { here = [] }
+      pending = split(target) + pending
+      return .followed
+    }
   }
 
   private let follows: Bool
@@ -101,37 +121,19 @@ extension ReferenceMerge {
   /// The lower path of a directory that a layer names: through the layer's own links, where no
   /// directory of lower layers is in the link's place.
   private func place(of named: Path, _ own: View) -> Path? {
-    var pending = named
-    var here: Path = []
-    var linkCount = 0
-    while !pending.isEmpty {
-      let name = pending.removeFirst()
-      if name == Array("..".utf8) {
-        here = here.dropLast()
-        continue
-      }
-      let next = here + [name]
+    var walk = Walk(pending: named)
+    while let next = walk.next() {
       let lowerIsDirectory = view[next]?.isDirectory ?? false
-      var link: Inode?
-      if let mine = own[next] {
-        if mine.isDirectory {
-          here = next
-          continue
-        }
-        if lowerIsDirectory { return nil }
-        link = mine
+      if own[next]?.isDirectory ?? lowerIsDirectory {
+        walk.here = next
       } else if lowerIsDirectory {
-        here = next
-        continue
-      } else if follows {
-        link = view[next]
+        return nil
+      } else {
+        guard let link = own[next] ?? (follows ? view[next] : nil), walk.follow(link) == .followed
+        else { return nil }
       }
-      guard let target = link?.linkTarget, linkCount < 40 else { return nil }
-      linkCount += 1
-      if link?.isAbsoluteLink ?? false { here = [] }
-      pending = target + pending
     }
-    return here
+    return walk.here
   }
 }
 
@@ -273,37 +275,26 @@ extension ReferenceMerge.OwnReading {
     _ named: ReferenceMerge.Path.SubSequence,
     for index: Int
   ) throws(TreeError) -> ReferenceMerge.Path {
-    var pending = Array(named)
-    var here: ReferenceMerge.Path = []
-    var linkCount = 0
-    while !pending.isEmpty {
-      let name = pending.removeFirst()
-      if name == Array("..".utf8) {
-        here = here.dropLast()
-        continue
-      }
-      let next = here + [name]
-      let link = own[next] ?? (follows ? lower[next] : nil)
-      guard let link, let target = link.linkTarget else {
-        if !(own[next]?.isDirectory ?? false) {
-          let directory = LayerMember.directory("")
-          replace(next, by: ReferenceMerge.Inode(directory, origin: "", isImplicit: true))
-        }
-        here = next
-        continue
-      }
-      linkCount += 1
-      if linkCount > 40 {
+    var walk = ReferenceMerge.Walk(pending: Array(named))
+    while let next = walk.next() {
+      let present = own[next] ?? (follows ? lower[next] : nil)
+      switch present.map({ walk.follow($0) }) ?? .noLink {
+      case .followed: break
+      case .tooMany:
         throw .symbolicLinkLoop(
           path: Array(named.joined(separator: [UInt8(ascii: "/")])),
           layer: layer,
           member: memberOffset(index)
         )
+      case .noLink:
+        if !(own[next]?.isDirectory ?? false) {
+          let directory = LayerMember.directory("")
+          replace(next, by: ReferenceMerge.Inode(directory, origin: "", isImplicit: true))
+        }
+        walk.here = next
       }
-      if link.isAbsoluteLink { here = [] }
-      pending = target + pending
     }
-    return here
+    return walk.here
   }
 }
 
@@ -370,42 +361,19 @@ extension ReferenceMerge.OwnReading {
     _ views: [ReferenceMerge.View],
     withLate: Bool = true
   ) -> Found {
-    var pending = ReferenceMerge.split(path)
-    var here: ReferenceMerge.Path = []
-    var linkCount = 0
-    while !pending.isEmpty {
-      let name = pending.removeFirst()
-      if name == Array("..".utf8) {
-        here = here.dropLast()
-        continue
-      }
-      let next = here + [name]
+    var walk = ReferenceMerge.Walk(pending: ReferenceMerge.split(path))
+    while let next = walk.next() {
       if withLate, late[next] != nil { return .late(next) }
-      guard let inode = topmost(next, views) else { return .nothing }
+      guard let inode = views.lazy.compactMap({ $0[next] }).first else { return .nothing }
       if inode.isDirectory {
-        here = next
-      } else if pending.isEmpty {
+        walk.here = next
+      } else if walk.pending.isEmpty {
         return .file(inode)
-      } else if let target = inode.linkTarget {
-        linkCount += 1
-        if linkCount > 40 { return .nothing }
-        if inode.isAbsoluteLink { here = [] }
-        pending = target + pending
-      } else {
+      } else if walk.follow(inode) != .followed {
         return .nothing
       }
     }
     return .directory
-  }
-
-  private func topmost(
-    _ path: ReferenceMerge.Path,
-    _ views: [ReferenceMerge.View]
-  ) -> ReferenceMerge.Inode? {
-    for view in views {
-      if let inode = view[path] { return inode }
-    }
-    return nil
   }
 
   private func missing(_ index: Int) -> TreeError {
