@@ -1,3 +1,5 @@
+// The pass over a blob: every encoding, cut in every way, gives the same table and the same bytes.
+
 import Offsets
 import SeekableCompression
 import Testing

@@ -1,3 +1,5 @@
+// Which format a blob is in, told by its first bytes.
+
 import SeekableCompression
 import Testing
 

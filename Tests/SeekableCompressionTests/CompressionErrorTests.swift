@@ -1,3 +1,5 @@
+// What the errors of the target say.
+
 import Offsets
 import SeekableCompression
 import Testing

@@ -1,3 +1,5 @@
+// Flipped bytes and cuts at every place of small blobs: an error with its offset, never other bytes.
+
 import Offsets
 import SeekableCompression
 import Testing

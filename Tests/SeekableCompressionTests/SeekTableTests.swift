@@ -1,3 +1,5 @@
+// Looking up seek points, windows and spans in a table.
+
 import Offsets
 import SeekableCompression
 import Testing

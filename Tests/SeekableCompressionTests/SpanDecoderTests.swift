@@ -1,3 +1,5 @@
+// Decoding from every seek point, and random reads held against the whole stream.
+
 import Offsets
 import SeekableCompression
 import Testing

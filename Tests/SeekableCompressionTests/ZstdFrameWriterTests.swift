@@ -1,3 +1,5 @@
+// Recompressing a stream into frames that can be entered everywhere.
+
 import Offsets
 import SeekableCompression
 import Testing
