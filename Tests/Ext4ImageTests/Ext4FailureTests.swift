@@ -8,31 +8,6 @@ import SystemPackage
 import TestKit
 import Testing
 
-/// Tools of which some are scripts of the test's own.
-private struct FakeTools {
-  let directory: URL
-
-  /// Real tools, but for those in `scripts`: text for `/bin/sh`, in which `$real` is the real tool.
-  init(in scratch: Scratch, _ scripts: [String: String]) throws {
-    directory = scratch.url.appendingPathComponent("tools-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
-    for name in ["mkfs.ext4", "debugfs", "e2fsck"] {
-      let script = """
-        #!/bin/sh
-        PATH=/usr/sbin:/usr/bin:/sbin:/bin
-        real=\(name)
-        \(scripts[name] ?? "exec $real \"$@\"")
-
-        """
-      let file = directory.appendingPathComponent(name)
-      try Data(script.utf8).write(to: file)
-      chmod(file.path, 0o755)
-    }
-  }
-
-  func find() async throws -> E2fsTools { try await E2fsTools.find(path: directory.path) }
-}
-
 @Suite struct `A failed build` {
   private static let files = SourceDirectory([.file("a", "text").owned(by: 7, 8).at(5, 6)])
 
