@@ -11,6 +11,8 @@ package enum PathProblem: Hashable, Sendable {
   case tooLong
   /// A NUL byte inside.
   case containsNUL
+  /// A symbolic link's target of 4096 bytes or more: no Linux file system can give it back.
+  case linkTargetTooLong
 }
 
 /// A normal form for paths: components joined by `/`, none of them empty, `.` or `..`, no slash at
@@ -22,6 +24,8 @@ package enum EntryPath {
   package static let componentLimit = 255
   /// Far beyond PATH_MAX, which bounds one system call and not a tree; bounds memory per entry.
   package static let pathLimit = 64 << 10
+  /// PATH_MAX of Linux, 4096, less the NUL byte: what readlink(2) can give back of any file system.
+  package static let linkTargetLimit = 4096 - 1
 
   /// What to do with a `..` that would leave the root.
   package enum AboveRoot: Sendable {
@@ -98,6 +102,7 @@ extension PathProblem: CustomStringConvertible {
     case .componentTooLong: "path component over \(EntryPath.componentLimit) bytes"
     case .tooLong: "path over \(EntryPath.pathLimit) bytes"
     case .containsNUL: "path contains a NUL byte"
+    case .linkTargetTooLong: "link target over \(EntryPath.linkTargetLimit) bytes"
     }
   }
 }

@@ -49,7 +49,8 @@ package struct LayerTableBuilder: Sendable {
   ///
   /// For a whiteout `path` is the path it hides; for an opaque mark, the directory it is about.
   ///
-  /// - Throws: `.tableTooLarge`.
+  /// - Throws: `.tableTooLarge`; `.emptySymbolicLink` and `.invalidPath` for targets of symbolic
+  ///   links that no Linux file system can hold.
   package mutating func append(
     _ content: EntryContent,
     at path: [UInt8],
@@ -91,7 +92,13 @@ package struct LayerTableBuilder: Sendable {
       entry.size = byteCount
       entry.data = data
       if !runs.isEmpty { entry.payload = try intern(runs) }
-    case .symbolicLink(let target), .hardLink(let target):
+    case .symbolicLink(let target):
+      if target.isEmpty { throw .emptySymbolicLink(member: entry.header) }
+      if target.count > EntryPath.linkTargetLimit {
+        throw .invalidPath(.linkTargetTooLong, member: entry.header)
+      }
+      entry.payload = try intern(target[...])
+    case .hardLink(let target):
       entry.payload = try intern(target[...])
     case .characterDevice(let major, let minor), .blockDevice(let major, let minor):
       entry.size = UInt64(major) << 32 | UInt64(minor)

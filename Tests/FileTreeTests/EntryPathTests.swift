@@ -86,6 +86,7 @@ struct EntryPathTests {
     (.componentTooLong, "path component over 255 bytes"),
     (.tooLong, "path over 65536 bytes"),
     (.containsNUL, "path contains a NUL byte"),
+    (.linkTargetTooLong, "link target over 4095 bytes"),
   ])
   func `a problem says what it is`(problem: PathProblem, text: String) {
     #expect("\(problem)" == text)

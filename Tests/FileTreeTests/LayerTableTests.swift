@@ -45,6 +45,19 @@ struct LayerTableTests {
     #expect(attributes.value(of: bytes("user.a")) == ByteSlice(bytes("value")))
   }
 
+  /// S1, N9.
+  @Test func `a link's target has from 1 to 4095 bytes`() throws {
+    let longest = [UInt8](repeating: 0x61, count: 4095)
+    let table = try layer([.symlink("a", to: "x"), .symlink("b", to: PathBytes(longest))])
+    #expect(table.slice(table.entries[1].payload).array == longest)
+    #expect(throws: TreeError.emptySymbolicLink(member: memberOffset(1))) {
+      try layer([.file("a"), .symlink("b", to: "")])
+    }
+    #expect(throws: TreeError.invalidPath(.linkTargetTooLong, member: memberOffset(0))) {
+      try layer([.symlink("b", to: PathBytes(longest + [0x61]))])
+    }
+  }
+
   private static let damages: [String: @Sendable (inout LayerEntry) -> Void] = [
     "directory": { $0.directory = PoolRange(start: .max, count: 0) },
     "directory's end": { $0.directory.count = .max },

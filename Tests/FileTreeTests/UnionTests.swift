@@ -193,11 +193,11 @@ struct UnionTests {
       layers: [
         [
           .symlink("a", to: "/etc/passwd"), .symlink("b", to: "../../../.."),
-          .symlink("c", to: "nowhere"), .symlink("d", to: [0xFF, 0x2F, 0x00]),
+          .symlink("c", to: "nowhere"), .symlink("d", to: [0xFF, 0x2F, 0x01]),
           .symlink("e", to: "./a//b/"),
         ]
       ],
-      dump: "a -> /etc/passwd, b -> ../../../.., c -> nowhere, d -> \\xff/\\x00, e -> ./a//b/"
+      dump: "a -> /etc/passwd, b -> ../../../.., c -> nowhere, d -> \\xff/\\x01, e -> ./a//b/"
     ),
   ]
 
