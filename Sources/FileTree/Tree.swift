@@ -55,14 +55,11 @@ package struct Tree: Sendable {
     childTable[childRange(of: directory)]
   }
 
-  /// The stored runs of a regular file: one for a plain file, none for an empty one.
-  package func segments(of file: Node) -> [DataSegment] {
-    if file.payload.count == 0 {
-      return file.size == 0
-        ? [] : [DataSegment(file: .zero, byteCount: file.size, tar: file.data)]
-    }
+  /// The stored runs of a sparse file, ascending; empty for any other file.
+  package func segments(of file: Node) -> Slice<FlatArray<DataSegment>> {
+    guard isSparse(file) else { return segments[0..<0] }
     let start = Int(file.payload.start)
-    return Array(segments[start..<(start + Int(file.payload.count))])
+    return segments[start..<(start + Int(file.payload.count))]
   }
 
   package func isSparse(_ file: Node) -> Bool {

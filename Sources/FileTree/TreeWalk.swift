@@ -6,6 +6,11 @@ import FlatArrays
 package struct WalkStep: Hashable, Sendable {
   package var path: [UInt8]
   package var node: NodeID
+
+  package init(path: [UInt8], node: NodeID) {
+    self.path = path
+    self.node = node
+  }
 }
 
 extension Tree {

@@ -46,6 +46,15 @@ package struct ByteSlice: Hashable, Comparable, @unchecked Sendable {
     withUnsafeBytes { Array($0) }
   }
 
+  /// Copies as many of the bytes as `buffer` holds to its start, and returns the count.
+  package func copy(to buffer: UnsafeMutableRawBufferPointer) -> Int {
+    let length = min(count, buffer.count)
+    if length > 0 {
+      buffer.baseAddress?.copyMemory(from: start, byteCount: length)
+    }
+    return length
+  }
+
   package func append(to array: inout [UInt8]) {
     withUnsafeBytes { array.append(contentsOf: $0) }
   }
