@@ -66,6 +66,11 @@ struct BackgroundProcess {
     return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
   }
 
+  /// In the child, first of all: keeps the descriptor from programs that the child starts itself.
+  static func keepReadyDescriptor() {
+    _ = fcntl(readyDescriptor, F_SETFD, FD_CLOEXEC)
+  }
+
   /// In the child: says that it is ready.
   ///
   /// - Returns: `false` when nobody waits any more.

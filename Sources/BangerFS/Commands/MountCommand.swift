@@ -81,6 +81,7 @@ struct MountCommand: ParsableCommand {
   // MARK: In the serving process
 
   private func serve(at place: Mountpoint, _ options: MountOptions) throws {
+    if background { BackgroundProcess.keepReadyDescriptor() }
     let (resolved, opened) = try Wiring.open(image)
     let logger = try makeLogger()
     let fuseOptions = FuseOptions(
@@ -97,7 +98,8 @@ struct MountCommand: ParsableCommand {
     }
     let watcher = SignalWatcher { _ in session.stop() }
     defer { withExtendedLifetime(watcher) {} }
-    logger.mounted(resolved, at: place)
+    // In the background the terminal belongs to somebody else: success says nothing there.
+    if !background || logFile != nil { logger.mounted(resolved, at: place) }
     if background { detach(session) }
     let end = session.waitUntilEnded()
     try writeRequestCounts(of: session)
