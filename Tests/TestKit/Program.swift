@@ -55,7 +55,7 @@ package final class Program {
     errors = URL(fileURLWithPath: scratch.appending("errors"))
     for file in [output, errors] { try Data().write(to: file) }
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = Program.becoming(user) + arguments
+    process.arguments = try Program.becoming(user) + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: output)
@@ -75,9 +75,12 @@ package final class Program {
     }
   }
 
-  private static func becoming(_ user: String?) -> [String] {
+  /// The words before a command that make root run it as `user`; none for anybody else.
+  package static func becoming(_ user: String?) throws -> [String] {
     guard let user, geteuid() == 0 else { return [] }
-    return ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--"]
+    guard let entry = getpwnam(user) else { throw ProgramFailure("no user \(user)") }
+    let group = "\(entry.pointee.pw_gid)"
+    return ["setpriv", "--reuid", user, "--regid", group, "--init-groups", "--"]
   }
 
   package func send(_ signal: Int32) {
@@ -93,7 +96,9 @@ package final class Program {
     String(decoding: try Data(contentsOf: errors), as: UTF8.self)
   }
 
-  /// Waits until `condition` holds. Polls: what is waited for happens in other processes.
+  /// Waits until `condition` holds.
+  ///
+  /// Polls: what is waited for happens in other processes.
   package static func wait(
     for what: String,
     until condition: () throws -> Bool
@@ -144,21 +149,31 @@ package final class Program {
   }
 }
 
-/// The program under test, as this build made it.
+/// What this build made.
 package enum BuiltBinary {
-  /// Among the build's products, beside the test bundle; or what `BANGER_FS_BINARY` names.
+  /// The program under test: among the build's products, or what `BANGER_FS_BINARY` names.
   package static var path: String {
     get throws {
       if let named = ProcessInfo.processInfo.environment["BANGER_FS_BINARY"] { return named }
-      var candidates = [Bundle.main.bundlePath]
-      for argument in CommandLine.arguments where argument.hasSuffix(".xctest") {
-        candidates.append(URL(fileURLWithPath: argument).deletingLastPathComponent().path)
-      }
-      for directory in candidates {
-        let path = directory + "/banger-fs"
-        if FileManager.default.isExecutableFile(atPath: path) { return path }
-      }
-      throw ProgramFailure("banger-fs is not among the build's products: \(candidates)")
+      return try product("banger-fs")
     }
+  }
+
+  /// The process that looks at mounts for tests.
+  package static var witness: String {
+    get throws { try product("mount-witness") }
+  }
+
+  /// Products are beside the test bundle.
+  private static func product(_ name: String) throws -> String {
+    var candidates = [Bundle.main.bundlePath]
+    for argument in CommandLine.arguments where argument.hasSuffix(".xctest") {
+      candidates.append(URL(fileURLWithPath: argument).deletingLastPathComponent().path)
+    }
+    for directory in candidates {
+      let path = directory + "/" + name
+      if FileManager.default.isExecutableFile(atPath: path) { return path }
+    }
+    throw ProgramFailure("\(name) is not among the build's products: \(candidates)")
   }
 }

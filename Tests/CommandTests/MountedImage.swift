@@ -1,0 +1,116 @@
+// An image mounted by the program in a process of its own, looked at by others, and gone at the end
+// whatever happens. The test itself never touches the mount: it could hang.
+
+import Foundation
+import TestKit
+
+extension Workplace {
+  /// The dump that the program makes of an image.
+  func dump(of reference: String) throws -> DumpText {
+    DumpText(try succeed(try start(["dump", reference])))
+  }
+
+  /// The dump of a directory, by another process of the same user.
+  func dump(ofDirectory path: String, _ options: String...) throws -> DumpText {
+    DumpText(try succeed(try startTool([try BuiltBinary.witness, "dump", path] + options)))
+  }
+
+  /// Materializes an image, and tells what it asked its own mount for.
+  @discardableResult
+  func materialize(_ reference: String, to output: String) throws -> RequestCounts {
+    let counts = output + ".requests"
+    let command = ["materialize", reference, output, "--request-counts", counts]
+    _ = try succeed(try start(command))
+    return try RequestCounts(file: counts)
+  }
+
+  /// What a program writes that must succeed.
+  func succeed(_ program: Program) throws -> [UInt8] {
+    let outcome = try program.finish()
+    guard outcome.status == 0 else {
+      throw ProgramFailure("status \(outcome.status): \(outcome.errors)")
+    }
+    return outcome.output
+  }
+}
+
+/// An image that is mounted as long as this lives.
+final class MountedImage {
+  let path: String
+  let place: Workplace
+  private let server: Program
+  private let counts: String
+
+  /// Mounts an image as the user of `place` and waits until it is there.
+  init(_ reference: String, in place: Workplace) throws {
+    self.place = place
+    let name = "home/mount-\(UUID().uuidString)"
+    path = try place.makeDirectory(name)
+    counts = path + ".requests"
+    server = try place.start(["mount", "-f", reference, path, "--request-counts", counts])
+    try Program.wait(for: "the mount of \(reference)") {
+      let said = try server.errorsSoFar()
+      if !server.isRunning { throw ProgramFailure("mount \(reference): \(said)") }
+      return said.contains(" mounted ")
+    }
+  }
+
+  /// What a line of shell does; the mount is `$1`, `arguments` follow.
+  func run(_ line: String, _ arguments: [String] = []) throws -> Outcome {
+    let command = ["bash", "-c", "set -eu; export LC_ALL=C; " + line, "bash", path]
+    return try place.startTool(command + arguments).finish()
+  }
+
+  /// What a line of shell prints that must succeed.
+  @discardableResult
+  func shell(_ line: String, _ arguments: String...) throws -> String {
+    let outcome = try run(line, arguments)
+    guard outcome.status == 0 else {
+      throw ProgramFailure("\(line): status \(outcome.status): \(outcome.errors)")
+    }
+    return outcome.text
+  }
+
+  /// What another process says about the mount.
+  @discardableResult
+  func witness(_ question: String, _ arguments: String...) throws -> String {
+    let program = try place.startTool([try BuiltBinary.witness, question, path] + arguments)
+    return String(decoding: try place.succeed(program), as: UTF8.self)
+  }
+
+  func dump() throws -> DumpText { try place.dump(ofDirectory: path) }
+
+  /// Unmounts as a signal does, and tells what the kernel asked for.
+  @discardableResult
+  func end() throws -> RequestCounts {
+    server.send(SIGTERM)
+    _ = try place.succeed(server)
+    return try RequestCounts(file: counts)
+  }
+}
+
+/// What the kernel asked a file system for, by the names of linux/fuse.h.
+struct RequestCounts: Equatable, CustomStringConvertible {
+  var counts: [String: Int]
+
+  /// Sent whenever the kernel likes, and answered by nobody.
+  private static let asynchronous: Set<String> = ["FORGET", "BATCH_FORGET"]
+
+  init(_ counts: [String: Int]) {
+    self.counts = counts.filter { $0.value != 0 && !Self.asynchronous.contains($0.key) }
+  }
+
+  init(file: String) throws {
+    let text = try Data(contentsOf: URL(fileURLWithPath: file))
+    self.init(try JSONDecoder().decode([String: Int].self, from: text))
+  }
+
+  var description: String {
+    counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+  }
+
+  /// What came on top of `before`.
+  func since(_ before: RequestCounts) -> RequestCounts {
+    RequestCounts(counts.merging(before.counts.mapValues { -$0 }) { $0 + $1 })
+  }
+}

@@ -1,0 +1,62 @@
+// Dumps as lines of text: compared with a short account of what differs, and changed in the few ways
+// in which two witnesses may differ rightly. docs/FORMATS.md describes a line.
+
+package import FileTree
+
+/// The lines of a dump.
+package struct DumpText: Equatable, Sendable {
+  package var lines: [String]
+
+  package init(_ output: [UInt8]) {
+    lines = String(decoding: output, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
+
+  package init(_ rows: [DumpRow]) {
+    lines = rows.map(\.line)
+  }
+
+  /// Lines that only one of the two has, at most twenty; or that they are in another order.
+  package func differences(from expected: DumpText) -> [String] {
+    if self == expected { return [] }
+    let (mine, others) = (Set(lines), Set(expected.lines))
+    let added = lines.filter { !others.contains($0) }.map { "+ " + $0.prefix(600) }
+    let missing = expected.lines.filter { !mine.contains($0) }.map { "- " + $0.prefix(600) }
+    let differences = (missing + added).sorted { $0.dropFirst(2) < $1.dropFirst(2) }
+    return differences.isEmpty ? ["the same lines in another order"] : Array(differences.prefix(20))
+  }
+
+  /// Without the attributes of this namespace.
+  package func withoutAttributes(in namespace: String) -> DumpText {
+    changingLines { fields in
+      fields.prefix(DumpText.attributes)
+        + fields.dropFirst(DumpText.attributes).filter { !$0.hasPrefix(namespace + ".") }
+    }
+  }
+
+  /// What mkfs.ext4 makes of it: each name of a symbolic link becomes a link of its own.
+  package var withSplitLinks: DumpText {
+    var links: [Substring: ArraySlice<Substring>] = [:]
+    return changingLines { fields in
+      var fields = fields
+      if fields.count == 2, fields[1].hasPrefix("@"), let first = links[fields[1].dropFirst()] {
+        return [fields[0]] + first
+      }
+      if fields.count > 2, fields[DumpText.mode].hasPrefix("12") {
+        fields[DumpText.linkCount] = "1"
+        links[fields[0]] = fields.dropFirst()
+      }
+      return fields
+    }
+  }
+
+  // The places of fields in a line that is no hard link's.
+  private static let mode = 2
+  private static let linkCount = 3
+  private static let attributes = 10
+
+  private func changingLines(_ change: ([Substring]) -> [Substring]) -> DumpText {
+    var copy = self
+    copy.lines = lines.map { change($0.split(separator: " ")).joined(separator: " ") }
+    return copy
+  }
+}
