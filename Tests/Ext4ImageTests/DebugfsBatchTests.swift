@@ -1,3 +1,5 @@
+// The text of a batch: by inode number only, no line too long, no name in it.
+
 import Ext4Image
 import FileTree
 import Testing

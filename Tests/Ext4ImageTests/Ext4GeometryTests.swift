@@ -1,3 +1,5 @@
+// Sizes: predicted, and found by the real tools.
+
 import Ext4Image
 import FileTree
 import Foundation

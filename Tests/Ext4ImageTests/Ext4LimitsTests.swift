@@ -1,3 +1,5 @@
+// What ext4 cannot hold is refused before anything is written.
+
 import Ext4Image
 import FileTree
 import Foundation

@@ -1,3 +1,5 @@
+// Times as an inode stores them.
+
 import Ext4Image
 import Testing
 

@@ -1,3 +1,5 @@
+// Which inode each name of a tree becomes.
+
 import Ext4Image
 import FileTree
 import FlatArrays

@@ -1,3 +1,5 @@
+// The arguments of mkfs.ext4, whole.
+
 import Ext4Image
 import SystemPackage
 import Testing
