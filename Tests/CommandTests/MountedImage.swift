@@ -2,6 +2,7 @@
 // whatever happens. The test itself never touches the mount: it could hang.
 
 import Foundation
+import Glibc
 import TestKit
 
 extension Workplace {
@@ -12,7 +13,21 @@ extension Workplace {
 
   /// The dump of a directory, by another process of the same user.
   func dump(ofDirectory path: String, _ options: String...) throws -> DumpText {
-    DumpText(try succeed(try startTool([try BuiltBinary.witness, "dump", path] + options)))
+    DumpText(try succeed(try startWitness(["dump", path] + options)))
+  }
+
+  /// Starts the process that looks at mounts, as the same user.
+  ///
+  /// From a copy, where the build is below somebody's private home.
+  func startWitness(_ question: [String]) throws -> Program {
+    let built = try BuiltBinary.witness
+    if try runTool("test", "-x", built).status == 0 { return try startTool([built] + question) }
+    let copy = appending("mount-witness")
+    if !exists(copy) {
+      try Program.succeed(["cp", built, copy])
+      chmod(copy, 0o755)
+    }
+    return try startTool([copy] + question)
   }
 
   /// Materializes an image, and tells what it asked its own mount for.
@@ -55,6 +70,13 @@ final class MountedImage {
     }
   }
 
+  /// The place is cleared when nobody writes there any more.
+  deinit {
+    if !server.isRunning { return }
+    server.send(SIGTERM)
+    do { _ = try server.finish() } catch { print("cannot end the mount at \(path): \(error)") }
+  }
+
   /// What a line of shell does; the mount is `$1`, `arguments` follow.
   func run(_ line: String, _ arguments: [String] = []) throws -> Outcome {
     let command = ["bash", "-c", "set -eu; export LC_ALL=C; " + line, "bash", path]
@@ -74,7 +96,7 @@ final class MountedImage {
   /// What another process says about the mount.
   @discardableResult
   func witness(_ question: String, _ arguments: String...) throws -> String {
-    let program = try place.startTool([try BuiltBinary.witness, question, path] + arguments)
+    let program = try place.startWitness([question, path] + arguments)
     return String(decoding: try place.succeed(program), as: UTF8.self)
   }
 

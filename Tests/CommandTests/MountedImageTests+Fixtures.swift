@@ -14,13 +14,13 @@ enum FixtureImage: String, CaseIterable, Sendable {
   /// Base first.
   var layers: [[TarEntry]] {
     switch self {
-    case .everything: Self.everything
+    case .everything: Self.allLayers
     case .withoutAttributes: [Self.kinds + Self.lowerHalf, Self.upperHalf]
     case .nothing: [[]]
     }
   }
 
-  private static let everything: [[TarEntry]] = [
+  private static let allLayers: [[TarEntry]] = [
     kinds + names + times + attributes + contents + lowerHalf, upperHalf, again,
   ]
 

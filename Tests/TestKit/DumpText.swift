@@ -15,6 +15,11 @@ package struct DumpText: Equatable, Sendable {
     lines = rows.map(\.line)
   }
 
+  /// The fields of each file's first line: its name, size, mode and so on.
+  package var files: [[Substring]] {
+    lines.map { $0.split(separator: " ") }.filter { !$0[1].hasPrefix("@") }
+  }
+
   /// Lines that only one of the two has, at most twenty; or that they are in another order.
   package func differences(from expected: DumpText) -> [String] {
     if self == expected { return [] }

@@ -1,0 +1,158 @@
+// What the kernel asks for when a fixed tree is listed, archived and copied: the whole of it, asserted
+// exactly. Round trips are what a mount costs, so a number that grows here is a mount that slows down.
+//
+// The tree has 11 directories (the root and 10), and in each of the 10: 60 files of 10,000 bytes, 5
+// symbolic links, and 2 names of one more such file: 681 names, 610 files, 50 links.
+
+import Foundation
+import Glibc
+import TestKit
+import Testing
+
+extension MountedImageTests {
+  @Suite struct Requests {
+    private static let directories = 11
+    private static let links = 50
+    private static let files = 610
+    /// Everything that has an inode of its own.
+    private static let inodes = directories + links + files
+
+    /// READDIRPLUS of one walk: what Linux asks since it hands on the buffer of the caller (6.17 does),
+    /// and what it asked when it took one page at a time.
+    ///
+    /// Each directory takes requests for its entries, and one more that finds the end. An entry here
+    /// takes 128 bytes of attributes + 24 + its name, padded to 8: 160. 69 of them fit into the 32 KiB
+    /// of glibc at once; in pages of 4 KiB there are 25, so that three are needed. The root's 12 always
+    /// fit.
+    private static let listings = [directories * 2, 2 + 10 * (3 + 1)]
+
+    /// What each mount is asked once, whatever is done with it: the kernel introduces itself, and
+    /// asks for the root's attributes, which nobody listed.
+    private static let once = ["INIT": 1, "GETATTR": 1]
+
+    @Test(arguments: Role.all)
+    func `find -ls asks once for each directory and each link`(role: Role) throws {
+      // OPENDIR is asked once and answered with ENOSYS: after that directories need no opening. GNU
+      // find asks what kind of file system it is on.
+      try expect(
+        of: "find \"$1\" -ls > /dev/null",
+        as: role,
+        cold: [
+          "OPENDIR": 1, "READLINK": Self.links, "STATFS": 1,
+        ],
+        again: ["STATFS": 1]
+      )
+    }
+
+    @Test(arguments: Role.all)
+    func `tar asks once for each file, directory and link`(role: Role) throws {
+      // Like OPENDIR, OPEN and FLUSH are asked once. Through cat, because tar does not read what it
+      // writes to /dev/null. Each file is read by one request: it ends within the first read-ahead.
+      try expect(
+        of: "tar -C \"$1\" -c . | cat > /dev/null",
+        as: role,
+        cold: [
+          "OPENDIR": 1, "READLINK": Self.links, "OPEN": 1,
+          "READ": Self.files, "FLUSH": 1,
+        ],
+        again: [:]
+      )
+    }
+
+    @Test(arguments: Role.all)
+    func `mkfs.ext4 -d asks once for each file, directory and link`(role: Role) throws {
+      try expect(
+        of: Self.mkfs,
+        as: role,
+        cold: Self.mkfsRequests.merging(["LISTXATTR": 1]) { $1 },
+        again: [:]
+      )
+    }
+
+    @Test func `with attributes in the image, mkfs.ext4 -d asks every inode for them`() throws {
+      let tree = Self.tree + [Self.fileWithAttribute]
+      // One list for each inode. The file in question is another file, and is asked for its list a
+      // second time, when its size is known, and then for its attribute's size and its value.
+      let requests = ["LISTXATTR": Self.inodes + 1 + 1, "GETXATTR": 2]
+      let counts = try counts(of: [Self.mkfs], on: tree, as: .ordinary)
+      let changes = ["READ": Self.files + 1].merging(requests) { $1 }
+      expect(counts[0], Self.mkfsRequests.merging(changes) { $1 })
+    }
+
+    /// The same as mkfs on any mount: the attributes are set afterwards, by debugfs.
+    @Test(arguments: Role.all, [false, true])
+    func `materialize asks its own mount no more`(role: Role, hasAttributes: Bool) throws {
+      let place = try Workplace(role)
+      let tree = Self.tree + (hasAttributes ? [Self.fileWithAttribute] : [])
+      let counts = try place.materialize(try place.image([tree]), to: place.home + "/ext4")
+      let changes = ["LISTXATTR": 1, "READ": Self.files + (hasAttributes ? 1 : 0)]
+      expect(counts, Self.mkfsRequests.merging(changes) { $1 })
+    }
+
+    // MARK: The tree, and mkfs on it
+
+    private static let tree: [TarEntry] =
+      [.directory("./")]
+      + (0..<10).flatMap { directory -> [TarEntry] in
+        let path = "directory-\(directory)/"
+        let content = TarText(CompressedBytes.sample(byteCount: 10_000, seed: UInt64(directory)))
+        return [.directory("\(path)")]
+          + (0..<60).map { .file("\(path)file-\($0)", content) }
+          + (0..<5).map { .symlink("\(path)link-\($0)", to: "file-\($0)") }
+          + [.file("\(path)name-0", content), .hardLink("\(path)name-1", to: "\(path)name-0")]
+      }
+
+    private static let fileWithAttribute = TarEntry.file("attributed", "content")
+      .attribute("user.comment", "a comment")
+
+    private static let mkfs = "truncate -s 64M \"$1.ext4\"; mkfs.ext4 -q -F -d \"$1\" \"$1.ext4\""
+
+    /// Each of ACCESS, OPENDIR, OPEN, LSEEK and FLUSH is asked once, and answered with ENOSYS: the
+    /// kernel then knows what to do.
+    ///
+    /// ACCESS comes from changing into a directory, LSEEK from looking for holes. Each file is read
+    /// by one request, because mkfs reads 64 KiB and the kernel reads ahead to 128 KiB, and both
+    /// are more than a file has.
+    private static let mkfsRequests = [
+      "ACCESS": 1, "OPENDIR": 1, "READLINK": links, "OPEN": 1, "LSEEK": 1,
+      "READ": files, "FLUSH": 1,
+    ]
+
+    // MARK: Counting
+
+    /// What a line of shell asks of a new mount, and what it asks when it is run once more.
+    private func expect(
+      of line: String,
+      as role: Role,
+      cold: [String: Int],
+      again: [String: Int]
+    ) throws {
+      let counts = try counts(of: [line, line + "; " + line], on: Self.tree, as: role)
+      expect(counts[0], cold)
+      #expect(counts[1].since(counts[0]) == RequestCounts(again))
+    }
+
+    /// `counts` are these requests, one walk through all directories, and what comes with any mount.
+    private func expect(_ counts: RequestCounts, _ requests: [String: Int]) {
+      let expected = Self.listings.map { listings in
+        RequestCounts(Self.once.merging(requests) { $1 }.merging(["READDIRPLUS": listings]) { $1 })
+      }
+      #expect(expected.contains(counts))
+    }
+
+    /// What each line asks of a new mount of its own.
+    private func counts(
+      of lines: [String],
+      on tree: [TarEntry],
+      as role: Role
+    ) throws -> [RequestCounts] {
+      let place = try Workplace(role)
+      let reference = try place.image([tree])
+      return try lines.map { line in
+        let mount = try MountedImage(reference, in: place)
+        try mount.shell("PATH=$PATH:/usr/sbin:/sbin; " + line)
+        return try mount.end()
+      }
+    }
+  }
+}
