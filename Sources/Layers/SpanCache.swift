@@ -35,6 +35,9 @@ package final class SpanCache: Sendable {
     self.byteLimit = byteLimit
   }
 
+  /// The bytes of all spans here, decoded or not.
+  var byteCount: Int { state.withLock { $0.byteCount } }
+
   /// The span if it is here.
   func span(_ key: Key) -> DecodedSpan? {
     state.withLock { state in

@@ -1,0 +1,383 @@
+// Indexes in the cache: built once, loaded afterwards, never trusted blindly; and what happens when
+// the cache cannot be written, or its writer is killed.
+
+import FileTree
+import Foundation
+import Glibc
+import ImageStore
+import OCISpec
+import Synchronization
+import SystemPackage
+import TestKit
+import Testing
+
+@testable import Layers
+
+private let smallTar = TarBytes.archive([
+  .directory("d"), .file("d/a", "first"), .symlink("d/s", to: "a"),
+  .file("big", TarText(CompressedBytes.sample(byteCount: 400_000, seed: 21))),
+])
+private let otherTar = TarBytes.archive([.file("d/b", "second"), .whiteout("big")])
+
+struct LayerStoreTests {
+  private let image: StoredImage
+
+  init() throws {
+    image = try StoredImage([smallTar, otherTar], as: .gzip)
+  }
+
+  private func expectRight(_ opened: OpenedImage) throws {
+    #expect(opened.indexes.map(\.table.lines.count) == [4, 2])
+    #expect(try opened.files.read("d/a", count: 100) == Array("first".utf8))
+    #expect(try opened.files.read("d/b", count: 100) == Array("second".utf8))
+    #expect(opened.files.tree.nodeCount == 5)
+  }
+
+  private func states(_ kind: CacheKind) -> [FileState?] {
+    [0, 1].map { FileState(image.cachePath(kind, layer: $0)) }
+  }
+
+  @Test func `an index is built once and loaded afterwards`() throws {
+    let built = try image.open()
+    let files = states(.index)
+    #expect(!files.contains(nil))
+    let read = Mutex(0)
+    let loaded = try image.open { count in read.withLock { $0 += count } }
+
+    #expect(states(.index) == files)
+    #expect(loaded.indexes.map(\.facts) == built.indexes.map(\.facts))
+    // Progress counts the whole blobs, though nothing was read.
+    #expect(read.withLock { $0 } == image.blobs.reduce(0) { $0 + $1.count })
+    try expectRight(built)
+    try expectRight(loaded)
+    #expect(image.noted == [])
+  }
+
+  typealias Damage = @Sendable (inout [UInt8]) -> Void
+
+  static let damages: [(String, Damage)] = [
+    ("nothing", { $0 = [] }), ("half", { $0.removeLast($0.count / 2) }),
+    ("another magic number", { $0[0] ^= 1 }), ("a changed entry", { $0[4096 + 20] ^= 4 }),
+    ("text", { $0 = Array("not an index\n".utf8) }),
+  ]
+
+  @Test(arguments: damages)
+  func `a bad index file is made again, silently`(
+    name: String,
+    damage: Damage
+  ) throws {
+    let built = try image.open()
+    let good = try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.index)))
+    try overwrite(image.cachePath(.index), keepingTime: false, damage)
+    let again = try image.open()
+
+    #expect(try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.index))) == good)
+    #expect(again.indexes.map(\.facts) == built.indexes.map(\.facts))
+    try expectRight(again)
+    #expect(image.noted == [])
+  }
+
+  @Test func `what is no plain file of ours in the cache is replaced`() throws {
+    _ = try image.open()
+    let path = image.cachePath(.index)
+    let elsewhere = image.directory.appending("elsewhere")
+    try FileManager.default.moveItem(atPath: path, toPath: elsewhere)
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: elsewhere)
+    try expectRight(try image.open())
+    #expect(
+      try FileManager.default.attributesOfItem(atPath: path)[.type] as? FileAttributeType
+        == .typeRegular
+    )
+  }
+
+  @Test func `the index of a layer is found wrong for another diffID`() throws {
+    _ = try image.open()
+    let wrong = ImageFixture.sha256([1])
+    let blob = image.blobs[0]
+    let entry = try image.fixture.addImage([.init(blob: blob, diffID: wrong)])
+    try image.fixture.write(index: [entry.named("latest")])
+    let expected = LayersError.diffIDMismatch(
+      layer: sha256(blob),
+      expected: try Digest(wrong),
+      actual: sha256(smallTar)
+    )
+    #expect(failure { try image.open() } == expected)
+    // As it would be without the index.
+    #expect(failure { try image.open(cache: image.directory.appending("other")) } == expected)
+  }
+
+  @Test func `of several bad layers the lowest is told`() throws {
+    for layer in [1, 0] {
+      try overwrite(image.blobPath(layer: layer), keepingTime: false) { $0[20] ^= 1 }
+    }
+    let error = failure { try image.open() }
+    guard case .digestMismatch(sha256(image.blobs[0]), _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(states(.index) == [nil, nil])
+    #expect(states(.verified) == [nil, nil])
+  }
+
+  @Test func `an error of the merge names the layer by its digest`() throws {
+    let tar = TarBytes.archive([.hardLink("a", to: "missing")])
+    let image = try StoredImage([smallTar, tar], as: .gzip)
+    let error = failure { try image.open() }
+    #expect(
+      error.map { "\($0)" }
+        == "layer \(sha256(image.blobs[1])): /a: hard link to /missing, which does not exist "
+        + "(member at tar byte 0)"
+    )
+  }
+
+  @Test func `the same layer twice in an image is indexed once`() throws {
+    let image = try StoredImage([smallTar, otherTar, smallTar], as: .zstd)
+    let opened = try image.open()
+    #expect(opened.indexes.map(\.table.lines.count) == [4, 2, 4])
+    #expect(try opened.files.read("d/b", count: 9) == Array("second".utf8))
+    #expect(opened.files.tree.nodeCount == 6)
+    #expect(image.noted == [])
+  }
+
+  @Test func `threads that open the same image at once index it once`() throws {
+    let results = Mutex<[[[String]]]>([])
+    let passes = Mutex(0)
+    let image = image
+    DispatchQueue.concurrentPerform(iterations: 4) { _ in
+      do {
+        let opened = try image.open { _ in passes.withLock { $0 += 1 } }
+        results.withLock { $0.append(opened.indexes.map(\.facts)) }
+      } catch {
+        Issue.record(error)
+      }
+    }
+    let all = results.withLock { $0 }
+    #expect(all.count == 4)
+    #expect(Set(all).count == 1)
+    // Each blob is smaller than one piece: whoever read it or found it verified said so once.
+    #expect(passes.withLock { $0 } == 4 * 2)
+    #expect(image.noted == [])
+  }
+
+  // MARK: Verified blobs
+
+  @Test func `other bytes of the same size are a wrong digest though there is an index`() throws {
+    _ = try image.open()
+    let files = states(.index)
+    try overwrite(image.blobPath(), keepingTime: false) { $0[$0.count / 2] ^= 1 }
+    var wrong = image.blobs[0]
+    wrong[wrong.count / 2] ^= 1
+    for _ in 0..<2 {
+      #expect(
+        failure { try image.open() }
+          == .digestMismatch(layer: sha256(image.blobs[0]), actual: sha256(wrong))
+      )
+    }
+    #expect(states(.index) == files)
+    // Right again, it is served again.
+    try overwrite(image.blobPath(), keepingTime: false) { $0[$0.count / 2] ^= 1 }
+    try expectRight(try image.open())
+  }
+
+  @Test func `a blob that was only touched is hashed again and found right`() throws {
+    _ = try image.open()
+    let (indexes, marks) = (states(.index), states(.verified))
+    try overwrite(image.blobPath(), keepingTime: false) { _ in }
+    try expectRight(try image.open())
+    #expect(states(.index) == indexes)
+    // The mark names the file as it is now, so that the next time finds it.
+    let after = states(.verified)
+    #expect(after[0] != marks[0] && after[1] == marks[1])
+    try expectRight(try image.open())
+    #expect(states(.verified) == after)
+  }
+
+  @Test func `a blob of another size is refused before it is read`() throws {
+    _ = try image.open()
+    try overwrite(image.blobPath(), keepingTime: false) { $0.append(0) }
+    let digest = sha256(image.blobs[0])
+    let count = UInt64(image.blobs[0].count)
+    #expect(
+      failure { try image.open() }
+        == .store(
+          layer: digest,
+          .blobSizeMismatch(digest, expected: count, actual: count + 1)
+        )
+    )
+  }
+
+  @Test func `a mark that is damaged means nothing`() throws {
+    _ = try image.open()
+    let good = try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.verified)))
+    for damage in [{ $0.append(0) }, { $0.removeLast() }, { $0[3] ^= 1 }]
+      as [(inout [UInt8]) -> Void]
+    {
+      try overwrite(image.cachePath(.verified), keepingTime: false, damage)
+      try expectRight(try image.open())
+      #expect(try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.verified))) == good)
+    }
+  }
+}
+
+// MARK: - Caches that cannot be written
+
+/// A file system of a few blocks, mounted for one test; needs root.
+final class SmallFileSystem {
+  let path: String
+  private let directory: TemporaryDirectory
+
+  init(byteCount: Int) throws {
+    directory = try TemporaryDirectory()
+    path = directory.path
+    try Program.succeed(["mount", "-t", "tmpfs", "-o", "size=\(byteCount),mode=0700", "none", path])
+  }
+
+  func makeReadOnly() throws {
+    try Program.succeed(["mount", "-o", "remount,ro", path])
+  }
+
+  deinit {
+    do { try Program.succeed(["umount", path]) } catch { print(error) }
+  }
+}
+
+struct UnwritableCacheTests {
+  @Test(.enabled(if: geteuid() == 0, "mounts a tmpfs"))
+  func `a full cache is told of, and the image is served all the same`() throws {
+    let image = try StoredImage([smallTar], as: .gzip)
+    // Room for the directories and locks, not for an index.
+    let small = try SmallFileSystem(byteCount: 64 << 10)
+    let filler = [UInt8](repeating: 1, count: 60 << 10)
+    _ = try image.store(cache: small.path + "/cache")
+    try Data(filler).write(to: URL(fileURLWithPath: small.path + "/filler"))
+    for _ in 0..<2 {
+      let opened = try image.open(cache: small.path + "/cache")
+      #expect(try opened.files.read("d/a", count: 100) == Array("first".utf8))
+    }
+    // One for each time it was opened.
+    #expect(image.noted.count == 2)
+    for note in image.noted {
+      guard case .failed("write", _, .noSpace) = note else {
+        Issue.record("\(note)")
+        continue
+      }
+    }
+    // What could not be finished is gone.
+    let directory = small.path + "/cache/banger/index/\(LayerStore.cacheVersion)/sha256"
+    #expect(try FileManager.default.contentsOfDirectory(atPath: directory) == [])
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "mounts a tmpfs"))
+  func `a read-only cache is told of once for each layer, and used as far as it goes`() throws {
+    let image = try StoredImage([smallTar, otherTar], as: .gzip)
+    let small = try SmallFileSystem(byteCount: 4 << 20)
+    let cache = small.path + "/cache"
+    _ = try image.store(cache: cache)
+    try small.makeReadOnly()
+    #expect(try image.open(cache: cache).files.read("d/a", count: 9) == Array("first".utf8))
+    #expect(image.noted.count == 2)
+    for note in image.noted {
+      guard case .notPermitted("open", _, .readOnlyFileSystem) = note else {
+        Issue.record("\(note)")
+        continue
+      }
+    }
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "mounts a tmpfs"))
+  func `a read-only cache that has the indexes is all that is needed`() throws {
+    let image = try StoredImage([smallTar, otherTar], as: .gzip)
+    let small = try SmallFileSystem(byteCount: 4 << 20)
+    let built = try image.open(cache: small.path + "/cache")
+    try small.makeReadOnly()
+    let loaded = try image.open(cache: small.path + "/cache")
+    #expect(loaded.indexes.map(\.facts) == built.indexes.map(\.facts))
+    #expect(image.noted == [])
+  }
+}
+
+// MARK: - Other processes
+
+struct ProcessTests {
+  private func command(_ image: StoredImage) throws -> [String] {
+    [
+      try BuiltBinary.path, "layers", "--format", "json", "--cache-dir", image.cachePath,
+      "oci:\(image.fixture.path):latest",
+    ]
+  }
+
+  @Test func `two processes that want the same index make it once`() throws {
+    let tar = TarBytes.archive([
+      .file("big", TarText(CompressedBytes.sample(byteCount: 3_000_000, seed: 22)))
+    ])
+    let image = try StoredImage([tar], as: .gzip)
+    // Held until both have come so far as to want it.
+    let lock = try image.store().cache.lock(sha256(image.blobs[0]))
+    let programs = try (0..<2).map { _ in try Program(try command(image)) }
+    defer { lock.release() }
+    try Program.wait(for: "two processes at the lock") {
+      try programs.allSatisfy { try waitsForLock($0.processID) }
+    }
+    lock.release()
+    let outcomes = try programs.map { try $0.finish() }
+    for outcome in outcomes { #expect(outcome.status == 0, "\(outcome.errors)") }
+    #expect(outcomes[0].text == outcomes[1].text)
+    // A second index would have replaced the first one after the mark was made.
+    let indexed = try #require(FileState(image.cachePath(.index)))
+    let opened = try image.open()
+    #expect(opened.indexes[0].tarByteCount == UInt64(tar.count))
+    #expect(FileState(image.cachePath(.index)) == indexed)
+  }
+
+  /// Whether the process is blocked in flock(2).
+  private func waitsForLock(_ process: Int32) throws -> Bool {
+    let inode = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
+    return try inode.contains { task in
+      let call = try String(
+        contentsOf: URL(fileURLWithPath: "/proc/\(process)/task/\(task)/syscall"),
+        encoding: .utf8
+      )
+      return call.hasPrefix("\(flockNumber) ")
+    }
+  }
+
+  private var flockNumber: Int {
+    #if arch(x86_64)
+    73
+    #else
+    32
+    #endif
+  }
+
+  @Test func `an indexing process that is killed leaves nothing that is trusted`() throws {
+    // Seconds of work, so that the signal comes in the middle.
+    var tar: [UInt8] = []
+    let piece = CompressedBytes.sample(byteCount: 2 << 20, seed: 23)
+    for number in 0..<40 {
+      tar += TarBytes.archive([.file("\(number)", TarText(piece))], end: .nothing)
+    }
+    let image = try StoredImage([tar], as: .gzip)
+    let program = try Program(try command(image))
+    let lock = "\(image.cachePath)/banger/locks/sha256-\(sha256(image.blobs[0]).hex)"
+    try Program.wait(for: "the lock of an indexing process") {
+      FileManager.default.fileExists(atPath: lock)
+    }
+    program.send(SIGKILL)
+    #expect(try program.finish().status == 128 + SIGKILL)
+    #expect(FileState(image.cachePath(.index)) == nil)
+    #expect(FileState(image.cachePath(.verified)) == nil)
+
+    // As if it had been killed while writing: part of an index under a temporary name.
+    let directory = URL(fileURLWithPath: image.cachePath(.index)).deletingLastPathComponent()
+    let leftOver = directory.appendingPathComponent(".pending-123")
+    try Data([1, 2, 3]).write(to: leftOver)
+    let opened = try image.open()
+    #expect(opened.indexes[0].table.entries.count == 40)
+    #expect(try opened.files.read("39", at: 1000, count: 50) == Array(piece[1000..<1050]))
+    #expect(image.noted == [])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.path)
+        == [sha256(image.blobs[0]).hex]
+    )
+  }
+}
