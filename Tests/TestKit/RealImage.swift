@@ -77,5 +77,5 @@ package final class LoopMount: Sendable {
     try AsRoot.succeed(["mount", "-t", "ext4", "-o", "loop,ro", file, path])
   }
 
-  deinit { AsRoot.attempt(["umount", path]) }
+  deinit { AsRoot.attempt(["umount", "-l", path]) }
 }
