@@ -17,17 +17,24 @@ extension Workplace {
   }
 
   /// Starts the process that looks at mounts, as the same user.
-  ///
-  /// From a copy, where the build is below somebody's private home.
   func startWitness(_ question: [String]) throws -> Program {
-    let built = try BuiltBinary.witness
-    if try runTool("test", "-x", built).status == 0 { return try startTool([built] + question) }
-    let copy = appending("mount-witness")
+    try startTool([try reachable(try BuiltBinary.witness)] + question)
+  }
+
+  /// The reference of an image that `make images` made.
+  func reference(of image: RealImage) throws -> String {
+    "oci:" + (try reachable(try image.layout)) + ":debian"
+  }
+
+  /// `path`, or a copy of it where the build is below somebody's private home.
+  private func reachable(_ path: String) throws -> String {
+    if try runTool("test", "-r", path).status == 0 { return path }
+    let copy = appending("copy-of-" + URL(fileURLWithPath: path).lastPathComponent)
     if !exists(copy) {
-      try Program.succeed(["cp", built, copy])
-      chmod(copy, 0o755)
+      try Program.succeed(["cp", "-r", "--reflink=auto", path, copy])
+      try Program.succeed(["chmod", "-R", "a+rX", copy])
     }
-    return try startTool([copy] + question)
+    return copy
   }
 
   /// Materializes an image, and tells what it asked its own mount for.

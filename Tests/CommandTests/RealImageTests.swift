@@ -9,7 +9,7 @@ extension MountedImageTests {
   @Suite struct Real {
     @Test func `Debian is the same unpacked by another, in tree, mount and ext4`() throws {
       let place = try Workplace()
-      let reference = try RealImage.debian.reference
+      let reference = try place.reference(of: .debian)
       let tree = try place.dump(of: reference)
       #expect(tree.lines.count >= 10_000)
       // No symbolic link has a second name, so nothing may differ anywhere.
@@ -42,7 +42,7 @@ extension MountedImageTests {
 
     @Test func `a small Debian is the same to debugfs`() throws {
       let place = try Workplace(.ordinary)
-      let reference = try RealImage.small.reference
+      let reference = try place.reference(of: .small)
       let tree = try place.dump(of: reference)
       let mount = try MountedImage(reference, in: place)
       #expect(try mount.dump().differences(from: tree.shown(to: .ordinary)) == [])
@@ -54,8 +54,8 @@ extension MountedImageTests {
 
     @Test func `layers compressed by zstd in one frame make the same tree and mount`() throws {
       let place = try Workplace(.ordinary)
-      let tree = try place.dump(of: try RealImage.debian.reference)
-      let recompressed = try RealImage.recompressed.reference
+      let tree = try place.dump(of: try place.reference(of: .debian))
+      let recompressed = try place.reference(of: .recompressed)
       #expect(try place.dump(of: recompressed).differences(from: tree) == [])
       let mount = try MountedImage(recompressed, in: place)
       #expect(try mount.dump().differences(from: tree.shown(to: .ordinary)) == [])

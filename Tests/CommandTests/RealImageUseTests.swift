@@ -63,7 +63,7 @@ extension MountedImageTests {
     @Test(Self.onlyRoot, arguments: [RealImage.debian, .recompressed])
     func `random reads give what another unpacked`(image: RealImage) throws {
       let place = try Workplace(.root)
-      let mount = try MountedImage(try image.reference, in: place)
+      let mount = try MountedImage(try place.reference(of: image), in: place)
       let oracle = try UnpackedImage(.debian)
       let readers = try (1...4).map { seed in
         try place.startWitness(["compare", mount.path, oracle.path, "\(seed)", "150"])
@@ -76,7 +76,8 @@ extension MountedImageTests {
 
     @Test(arguments: Role.all)
     func `programs run from the mount`(role: Role) throws {
-      let mount = try MountedImage(try RealImage.small.reference, in: try Workplace(role))
+      let place = try Workplace(role)
+      let mount = try MountedImage(try place.reference(of: .small), in: place)
       #expect(try mount.shell("\"$1/bin/true\"") == "")
       // With the libraries and the loader of the image, not of this machine.
       let run = """
@@ -88,7 +89,7 @@ extension MountedImageTests {
 
     @Test(Self.onlyRoot) func `root can change into the mount`() throws {
       let place = try Workplace(.root)
-      let mount = try MountedImage(try RealImage.small.reference, in: place)
+      let mount = try MountedImage(try place.reference(of: .small), in: place)
       let shell = ["chroot", mount.path, "/bin/sh", "-c", "ls -l / && id"]
       let said = String(decoding: try place.succeed(try place.startTool(shell)), as: UTF8.self)
       #expect(said.hasSuffix("uid=0(root) gid=0(root) groups=0(root)\n"))
@@ -116,7 +117,8 @@ extension MountedImageTests {
 
     @Test(arguments: Role.all)
     func `nothing can be changed`(role: Role) throws {
-      let mount = try MountedImage(try RealImage.small.reference, in: try Workplace(role))
+      let place = try Workplace(role)
+      let mount = try MountedImage(try place.reference(of: .small), in: place)
       let attempts = try mount.witness("change", "odd/owned").split(separator: "\n")
       #expect(attempts.count >= 25)
       #expect(attempts.filter { !$0.hasSuffix(": EROFS") } == [])
@@ -142,8 +144,8 @@ extension MountedImageTests {
       as role: Role
     ) throws -> (Workplace, MountedImage, DumpText) {
       let place = try Workplace(role)
-      let mount = try MountedImage(try image.reference, in: place)
-      return (place, mount, try place.dump(of: try image.reference))
+      let mount = try MountedImage(try place.reference(of: image), in: place)
+      return (place, mount, try place.dump(of: try place.reference(of: image)))
     }
   }
 }

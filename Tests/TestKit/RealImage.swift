@@ -16,7 +16,7 @@ package enum RealImage: String, Sendable, CaseIterable {
   case small
   case recompressed = "debian-zstd"
 
-  /// The layout's directory.
+  /// The directory of the layout, whose one tag is `debian`.
   ///
   /// - Throws: What to do where it is not there.
   package var layout: String {
@@ -27,11 +27,6 @@ package enum RealImage: String, Sendable, CaseIterable {
       }
       return path
     }
-  }
-
-  /// The reference to give to the program.
-  package var reference: String {
-    get throws { "oci:" + (try layout) + ":debian" }
   }
 }
 
