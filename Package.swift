@@ -138,10 +138,16 @@ let package = Package(
       ],
       swiftSettings: common
     ),
-    // The built binary in a process of its own, as a user runs it.
+    // The built binary in a process of its own, as a user runs it; and what looks at its mounts.
+    .executableTarget(
+      name: "mount-witness",
+      dependencies: ["FileTree", "TestKit"],
+      path: "Tests/MountWitness",
+      swiftSettings: common
+    ),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["BangerFS", "FileTree", "TestKit"],
+      dependencies: ["BangerFS", "FileTree", "TestKit", "mount-witness"],
       swiftSettings: common
     ),
   ],
