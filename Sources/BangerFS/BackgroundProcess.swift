@@ -20,7 +20,7 @@ struct BackgroundProcess {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw Self.failure("pipe", errno) }
     // The child gets a copy of its end under another number, which is not closed by exec.
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    Self.keepDescriptors()
     defer { close(ends[1]) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -79,6 +79,20 @@ struct BackgroundProcess {
     let count = write(readyDescriptor, &byte, 1)
     close(readyDescriptor)
     return count == 1
+  }
+
+  /// Has exec close every descriptor but the first three, also those that we were given by accident:
+  /// somebody may wait for the end of a pipe that the child would hold open for as long as it lives.
+  private static func keepDescriptors() {
+    guard let stream = opendir("/proc/self/fd") else { return }
+    defer { closedir(stream) }
+    while let entry = readdir(stream) {
+      let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard let number = Int32(name), number > STDERR_FILENO else { continue }
+      _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+    }
   }
 
   private static func failure(_ operation: String, _ code: Int32) -> CommandFailure {

@@ -1,6 +1,7 @@
 // The command: its subcommands, and what happens to an error that none of them handled.
 
 import ArgumentParser
+import FileTree
 
 @main
 struct BangerFS: AsyncParsableCommand {
@@ -25,6 +26,7 @@ struct BangerFS: AsyncParsableCommand {
   )
 
   static func main() async {
+    StandardStreams.fillGaps()
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
@@ -40,8 +42,21 @@ struct BangerFS: AsyncParsableCommand {
   /// Prints what went wrong and exits: our own errors in one line each, ArgumentParser's its own way.
   private static func finish(_ error: any Error) -> Never {
     guard let failure = CommandFailure(error) else { exit(withError: error) }
-    StandardError.write("banger-fs: \(failure.message)\n")
-    if let hint = failure.hint { StandardError.write("hint: \(hint)\n") }
+    StandardError.write("banger-fs: \(oneLine(failure.message))\n")
+    if let hint = failure.hint { StandardError.write("hint: \(oneLine(hint))\n") }
     exit(withError: ExitCode(failure.status.rawValue))
+  }
+
+  /// The text without anything that moves a terminal's cursor: paths and names may be anybody's.
+  private static func oneLine(_ text: String) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
+        result.append(contentsOf: EscapedBytes.string(String(scalar).utf8).unicodeScalars)
+      } else {
+        result.append(scalar)
+      }
+    }
+    return String(result)
   }
 }

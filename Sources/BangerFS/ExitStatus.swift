@@ -59,7 +59,16 @@ struct CommandFailure: Error, Equatable {
 extension CommandFailure {
   /// Of a reference or a platform on the command line; documents' errors come as `ImageStoreError`.
   init(_ error: SpecError) {
-    self.init(.usage, "\(error)", hint: "an image is named \(Reference.grammar)")
+    self.init(.usage, "\(error)")
+    switch error {
+    case .registryReference(let text) where text.hasPrefix("/") || text.hasPrefix("."):
+      hint = "a layout directory is named oci:\(text)"
+    case .registryReference, .unsupportedTransport:
+      hint = "copy the image into a layout first, as skopeo copy docker://IMAGE oci:DIR:TAG does"
+    case .badTag, .badDigest, .unsupportedDigestAlgorithm:
+      hint = "an image is named \(Reference.grammar)"
+    default: break
+    }
   }
 
   init(_ error: ImageStoreError) {
@@ -67,8 +76,6 @@ extension CommandFailure {
     switch error {
     case .noSuchPlatform: hint = "choose one with --platform"
     case .severalImages: hint = "name one: oci:DIR:TAG"
-    case .cacheOwnedByAnother, .cacheWritableByOthers:
-      hint = "use a cache of your own with --cache-dir or BANGER_FS_CACHE"
     case .blobMissing, .blobSizeMismatch: hint = "copy the image into the layout again"
     default: break
     }
@@ -103,6 +110,17 @@ extension CommandFailure {
   init(_ error: FuseError) {
     self.init(error.status, "\(error)", hint: error.hint)
   }
+
+  /// Of a mount at `place`, which is named unless the machine is at fault.
+  init(_ error: FuseError, at place: String) {
+    self.init(error)
+    switch error {
+    case .deviceMissing, .deviceNotPermitted, .deviceUnusable, .helperMissing,
+      .allowOtherNotPermitted, .unsupportedProtocol, .libraryRefused:
+      break
+    default: self = of(place)
+    }
+  }
 }
 
 extension FuseError {
@@ -111,7 +129,7 @@ extension FuseError {
     case .invalidPath: .usage
     case .deviceMissing, .helperMissing, .unsupportedProtocol, .handshakeFailed, .libraryRefused:
       .unavailable
-    case .deviceNotPermitted, .allowOtherNotPermitted: .notPermitted
+    case .deviceNotPermitted, .allowOtherNotPermitted, .mountpointNotPermitted: .notPermitted
     case .mountpointMissing, .mountpointNotADirectory, .mountpointDead, .alreadyMounted,
       .mountpointUnreachable, .helperRefused, .mountRefused:
       .cannotCreate
@@ -124,6 +142,7 @@ extension FuseError {
   fileprivate var hint: String? {
     switch self {
     case .mountpointMissing: "make the directory first"
+    case .mountpointNotPermitted: "choose a directory of your own"
     case .mountpointDead: "clear it with banger-fs umount"
     case .alreadyMounted: "unmount it first with banger-fs umount"
     case .deviceMissing:

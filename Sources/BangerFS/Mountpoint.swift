@@ -14,7 +14,7 @@ struct Mountpoint {
   ///
   /// Never asks the directory itself before the mount table: a dead mount may still answer.
   init(checking name: String, allowsNonEmpty: Bool) throws {
-    path = try Self.absolute(name)
+    path = try Self.absolute(name, orElse: .cannotCreate)
     do {
       if try MountTable.clearDeadMount(at: path) {
         StandardError.write("cleared a dead mount at \(name)\n")
@@ -23,29 +23,34 @@ struct Mountpoint {
         throw mount.isOurs ? FuseError.alreadyMounted : Self.inUse(name, mount)
       }
     } catch let error as FuseError {
-      throw CommandFailure(error).of(name)
+      throw CommandFailure(error, at: name)
     }
     try checkDirectory(name, allowsNonEmpty: allowsNonEmpty)
   }
 
   /// The path as the mount table has it, also where the directory itself cannot be reached any more.
-  static func absolute(_ name: String) throws(CommandFailure) -> [UInt8] {
+  ///
+  /// Where there is nothing of that name, the failure has the given status.
+  static func absolute(
+    _ name: String,
+    orElse status: ExitStatus
+  ) throws(CommandFailure) -> [UInt8] {
     if let resolved = realpath(name, nil) {
       defer { free(resolved) }
-      return Array(String(cString: resolved).utf8)
+      return Array(UnsafeRawBufferPointer(start: resolved, count: strlen(resolved)))
     }
     guard errno == ENOTCONN || errno == EACCES else {
       throw CommandFailure(
-        .cannotCreate,
+        status,
         "\(name): \(String(cString: strerror(errno)))",
-        hint: errno == ENOENT ? "make the directory first" : nil
+        hint: errno == ENOENT && status == .cannotCreate ? "make the directory first" : nil
       )
     }
     // Nothing below can be asked; the parent still can.
     let path = FilePath(name)
     guard let last = path.lastComponent else { return Array("/".utf8) }
     let parent = path.removingLastComponent()
-    let base = try absolute(parent.isEmpty ? "." : parent.string)
+    let base = try absolute(parent.isEmpty ? "." : parent.string, orElse: status)
     return (base == Array("/".utf8) ? [] : base) + Array("/\(last.string)".utf8)
   }
 
@@ -58,8 +63,13 @@ struct Mountpoint {
     )
   }
 
+  /// The directory, to be listed; `nil` with the reason in `errno`.
+  func open() -> OpaquePointer? {
+    opendir(path.map { CChar(bitPattern: $0) } + [0])
+  }
+
   private func checkDirectory(_ name: String, allowsNonEmpty: Bool) throws(CommandFailure) {
-    guard let stream = opendir(text) else {
+    guard let stream = open() else {
       let cause = errno
       throw CommandFailure(
         cause == EACCES ? .notPermitted : .cannotCreate,

@@ -29,7 +29,7 @@ final class PrivateMount: Sendable {
   }
 
   init(_ files: ImageFiles, of image: ResolvedImage, below directory: FilePath) throws {
-    try Self.makeDirectory(directory)
+    let directory = try Self.makeDirectory(directory)
     Self.clearAbandoned(in: directory)
     let (path, descriptor) = try Self.makeMountpoint(in: directory)
     let failure = FirstFailure()
@@ -42,12 +42,12 @@ final class PrivateMount: Sendable {
     do {
       session = try FuseSession(
         serving: fileSystem,
-        at: Array(path.string.utf8),
+        at: path.bytes,
         options: options
       )
     } catch {
       Self.remove(path, descriptor)
-      throw CommandFailure(error).of(path.string)
+      throw CommandFailure(error, at: path.string)
     }
     self.path = path
     self.failure = failure
@@ -70,13 +70,19 @@ final class PrivateMount: Sendable {
 
   // MARK: The directory
 
-  private static func makeDirectory(_ directory: FilePath) throws(CommandFailure) {
-    guard mkdir(directory.string, 0o700) == 0 || errno == EEXIST else {
+  /// Makes the directory if it is missing.
+  ///
+  /// - Returns: Its path as the mount table has it, by which abandoned mounts are found.
+  private static func makeDirectory(_ directory: FilePath) throws(CommandFailure) -> FilePath {
+    let made = directory.withPlatformString { mkdir($0, 0o700) == 0 || errno == EEXIST }
+    guard made, let resolved = directory.withPlatformString({ realpath($0, nil) }) else {
       throw CommandFailure(
         .cannotCreate,
         "\(directory): \(String(cString: strerror(errno)))"
       )
     }
+    defer { free(resolved) }
+    return FilePath(platformString: resolved)
   }
 
   /// A new directory that is locked for as long as we live, so that others can tell.
@@ -86,10 +92,10 @@ final class PrivateMount: Sendable {
     while true {
       let name = String(UInt64.random(in: .min ... .max), radix: 16)
       let path = directory.appending(name)
-      guard mkdir(path.string, 0o700) == 0 else {
+      guard path.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
         throw CommandFailure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
       }
-      let descriptor = open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      let descriptor = path.withPlatformString { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
       if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return (path, descriptor) }
       // Somebody clearing up took it for abandoned in the instant before the lock.
       close(descriptor)
@@ -97,7 +103,7 @@ final class PrivateMount: Sendable {
   }
 
   private static func remove(_ path: FilePath, _ descriptor: Int32) {
-    rmdir(path.string)
+    path.withPlatformString { _ = rmdir($0) }
     close(descriptor)
   }
 
@@ -105,7 +111,7 @@ final class PrivateMount: Sendable {
   ///
   /// Best effort.
   private static func clearAbandoned(in directory: FilePath) {
-    guard let stream = opendir(directory.string) else { return }
+    guard let stream = directory.withPlatformString({ opendir($0) }) else { return }
     defer { closedir(stream) }
     while let entry = readdir(stream) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
@@ -117,16 +123,24 @@ final class PrivateMount: Sendable {
 
   private static func clear(_ path: FilePath) {
     do throws(FuseError) {
-      let bytes = Array(path.string.utf8)
-      _ = try MountTable.clearDeadMount(at: bytes)
+      _ = try MountTable.clearDeadMount(at: path.bytes)
       // A live one is another command's.
-      if try MountTable.current().mount(at: bytes) != nil { return }
+      if try MountTable.current().mount(at: path.bytes) != nil { return }
     } catch {
       return
     }
-    let descriptor = open(path.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+    let descriptor = path.withPlatformString {
+      open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+    }
     guard descriptor >= 0 else { return }
-    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { rmdir(path.string) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { path.withPlatformString { _ = rmdir($0) } }
     close(descriptor)
+  }
+}
+
+extension FilePath {
+  /// The path's bytes, which need not be text.
+  var bytes: [UInt8] {
+    withPlatformString { Array(UnsafeRawBufferPointer(start: $0, count: strlen($0))) }
   }
 }

@@ -2,9 +2,11 @@
 
 import FileTree
 import Foundation
+import Glibc
 import ImageStore
 import Layers
 import OCISpec
+import Synchronization
 import SystemPackage
 
 enum Wiring {
@@ -22,7 +24,13 @@ enum Wiring {
         hint: "name one with --cache-dir or BANGER_FS_CACHE"
       )
     }
-    return try CacheDirectory(opening: path, version: LayerStore.cacheVersion)
+    do {
+      return try CacheDirectory(opening: path, version: LayerStore.cacheVersion)
+    } catch {
+      var failure = CommandFailure(error)
+      failure.hint = "use a cache of your own with --cache-dir or BANGER_FS_CACHE"
+      throw failure
+    }
   }
 
   private static func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
@@ -39,16 +47,42 @@ enum Wiring {
   }
 
   static func open(_ image: ResolvedImage, _ options: ImageOptions) throws -> OpenedImage {
+    allowOpenFiles(for: image.layers.count)
+    // A disk that is full, or may not be written to, says so again for every layer.
+    let hasWarned = Mutex(false)
     let store = LayerStore(cache: try cache(options.cache)) { error in
-      StandardError.write("warning: cannot use the cache: \(error)\n")
+      let isFirst = hasWarned.withLock { hasWarned in
+        defer { hasWarned = true }
+        return !hasWarned
+      }
+      if isFirst { StandardError.write("warning: cannot use the cache: \(error)\n") }
     }
     let opener = ImageOpener(
       store: store,
       lowerLinks: options.followsDirectoryLinks ? .follow : .replace
     )
-    let total = image.layers.reduce(0) { $0 + $1.descriptor.byteCount }
+    // Sizes are a document's claims: their sum may be beyond any number.
+    let total = image.layers.reduce(UInt64(0)) { total, layer in
+      let (sum, overflow) = total.addingReportingOverflow(layer.descriptor.byteCount)
+      return overflow ? .max : sum
+    }
     let progress = ProgressLine("reading layers", total: total)
     defer { progress.finish() }
-    return try opener.open(image) { progress.advance(by: UInt64($0)) }
+    return try endingOnSignals {
+      try opener.open(image) { progress.advance(by: UInt64($0)) }
+    }
+  }
+
+  /// Raises the limit for open files as far as `layerCount` layers need and the hard limit permits.
+  ///
+  /// Each layer's blob stays open, beside a few files of ours.
+  private static func allowOpenFiles(for layerCount: Int) {
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    let wanted = rlim_t(layerCount + 128)
+    guard getrlimit(resource, &limit) == 0, limit.rlim_cur < wanted else { return }
+    limit.rlim_cur = min(wanted, limit.rlim_max)
+    // Where that is refused or too little, opening a layer says so.
+    setrlimit(resource, &limit)
   }
 }

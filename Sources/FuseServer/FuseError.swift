@@ -12,6 +12,8 @@ package enum FuseError: Error, Equatable, Sendable {
   /// One of our own mounts is at this path already.
   case alreadyMounted
   case mountpointUnreachable(POSIXErrno)
+  /// `fusermount3` mounts only at directories that the user may write to.
+  case mountpointNotPermitted
   /// There is no `/dev/fuse`, or no driver behind it.
   case deviceMissing
   /// `/dev/fuse` is there, but not for this user.
@@ -48,6 +50,7 @@ extension FuseError: CustomStringConvertible {
     case .mountpointDead: "the server of the mount at the mountpoint is gone"
     case .alreadyMounted: "the mountpoint is already in use by a mount of this program"
     case .mountpointUnreachable(let cause): "the mountpoint cannot be reached: \(cause)"
+    case .mountpointNotPermitted: "the mountpoint may not be written to by this user"
     case .deviceMissing: "/dev/fuse is missing or has no driver"
     case .deviceNotPermitted: "/dev/fuse may not be opened by this user"
     case .deviceUnusable(let cause): "/dev/fuse: \(cause)"

@@ -157,12 +157,24 @@ package final class FuseSession: Sendable {
       return failure.map(FuseSessionEnd.failed) ?? .stopped
     case .disconnected:
       closeConnection()
+      clearAborted()
       return .unmounted
     case .failed(let error):
       // The other way round: nobody may be left to answer whoever unmounts.
       closeConnection()
       _ = place.detach()
       return .failed(error)
+    }
+  }
+
+  /// Removes the mount where the connection was aborted and not the mount removed.
+  ///
+  /// Only a dead one: by now another may be at the same path, with the same device number.
+  private func clearAborted() {
+    do throws(FuseError) {
+      _ = try MountTable.clearDeadMount(at: place.path)
+    } catch {
+      // It is found dead the next time.
     }
   }
 

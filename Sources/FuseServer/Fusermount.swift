@@ -34,12 +34,17 @@ enum Fusermount {
   static func unmount(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
     let flags = isLazy ? ["-u", "-z"] : ["-u"]
     let outcome = try start(flags.map { Array($0.utf8) } + [Array("--".utf8), path]).finish()
-    guard outcome.succeeded else { throw .helperRefused(message: outcome.message) }
+    guard outcome.succeeded else {
+      // The end of what it says is strerror(3) in the C locale.
+      throw outcome.message.hasSuffix("Device or resource busy")
+        ? .unmountRefused(POSIXErrno(rawValue: EBUSY)) : .helperRefused(message: outcome.message)
+    }
   }
 
   private static func refusal(_ message: String) -> FuseError {
-    message.contains("user_allow_other")
-      ? .allowOtherNotPermitted : .helperRefused(message: message)
+    if message.contains("user_allow_other") { return .allowOtherNotPermitted }
+    if message.contains("no write access to mountpoint") { return .mountpointNotPermitted }
+    return .helperRefused(message: message)
   }
 
   /// Waits for the descriptor that the helper sends, or for the helper to close its end.

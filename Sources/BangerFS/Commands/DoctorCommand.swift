@@ -155,7 +155,7 @@ struct DoctorCommand: AsyncParsableCommand {
     }
   }
 
-  /// An image keeps one file open for each of its layers.
+  /// An image keeps one file open for each of its layers; the soft limit is raised when it must be.
   private static func openFiles() -> Finding {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
@@ -164,9 +164,9 @@ struct DoctorCommand: AsyncParsableCommand {
     let wanted: rlim_t = 256
     return Finding(
       subject: "open files",
-      state: limit.rlim_cur >= wanted ? .ok : .limited,
-      detail: "\(limit.rlim_cur)",
-      remedy: limit.rlim_cur >= wanted ? nil : "images with many layers need more: ulimit -n 1024"
+      state: limit.rlim_max >= wanted ? .ok : .limited,
+      detail: "\(limit.rlim_max)",
+      remedy: limit.rlim_max >= wanted ? nil : "images with many layers need a higher hard limit"
     )
   }
 }

@@ -50,16 +50,41 @@ struct MaterializeCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    // Out of the way before anything is mounted: the rest can be interrupted without a trace.
+    // Out of the way before a layer is read, which may take long, and before anything is mounted: the
+    // rest can be interrupted without a trace.
+    try checkOutput()
     let options = Ext4Options(size: try size.ext4Size(free: free), label: try VolumeLabel(label))
     let tools = try await E2fsTools.find()
-    let result = try await cancellingOnSignals { try await materialize(options, tools) }
+    let (resolved, opened) = try Wiring.open(image)
+    let result = try await cancellingOnSignals {
+      try await materialize(resolved, opened, options, tools)
+    }
     try report(result)
   }
 
-  private func materialize(_ options: Ext4Options, _ tools: E2fsTools) async throws -> Ext4Result {
-    let (resolved, opened) = try Wiring.open(image)
-    try Task.checkCancellation()
+  /// Whether a file can be made there; the build finds out by itself, but late.
+  private func checkOutput() throws {
+    do throws(Ext4Error) {
+      let target = try OutputTarget(FilePath(output))
+      guard target.directory.withPlatformString({ access($0, W_OK | X_OK) }) != 0 else { return }
+      throw .systemCall("write", path: target.directory, errno: Errno(rawValue: errno))
+    } catch {
+      guard case .systemCall(_, _, let cause) = error else { throw error }
+      let isForbidden = cause == .permissionDenied || cause == .notPermitted
+      throw CommandFailure(
+        isForbidden ? .notPermitted : .cannotCreate,
+        "\(output): cannot be created: \(cause)",
+        hint: cause == .noSuchFileOrDirectory ? "make the directory first" : nil
+      )
+    }
+  }
+
+  private func materialize(
+    _ resolved: ResolvedImage,
+    _ opened: OpenedImage,
+    _ options: Ext4Options,
+    _ tools: E2fsTools
+  ) async throws -> Ext4Result {
     guard !resolved.layers.isEmpty else {
       throw CommandFailure(.invalidImage, "\(resolved.reference.text): the image has no layers")
     }
@@ -108,7 +133,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     var splitLinks: Int
 
     init(_ result: Ext4Result) {
-      path = EscapedBytes.string(result.path.string.utf8)
+      path = EscapedBytes.string(result.path.bytes)
       bytes = result.byteCount
       allocatedBytes = result.allocatedByteCount
       blocks = result.blockCount

@@ -6,6 +6,7 @@ import Glibc
 import ImageStore
 import Layers
 import OCISpec
+import Synchronization
 import TreeMount
 
 struct MountCommand: ParsableCommand {
@@ -62,14 +63,21 @@ struct MountCommand: ParsableCommand {
   // MARK: In front
 
   private func startInBackground(at place: Mountpoint) throws {
-    let arguments = CommandLine.arguments
-    let child = try BackgroundProcess(arguments: arguments + ["--background"])
-    let watcher = SignalWatcher { _ in kill(child.processID, SIGTERM) }
-    defer { withExtendedLifetime(watcher) {} }
-    if let status = child.waitUntilReady() {
-      throw ExitCode(status == 128 + SIGTERM ? ExitStatus.interrupted.rawValue : status)
+    // Right behind the subcommand's name: behind a "--" it would be a mount point.
+    var arguments = CommandLine.arguments
+    arguments.insert("--background", at: 2)
+    let child = try BackgroundProcess(arguments: arguments)
+    let isInterrupted = Mutex(false)
+    let watcher = SignalWatcher { _ in
+      isInterrupted.withLock { $0 = true }
+      kill(child.processID, SIGTERM)
     }
-    guard let root = opendir(place.text) else {
+    defer { withExtendedLifetime(watcher) {} }
+    let status = child.waitUntilReady()
+    // Also where the child was ready first: it unmounts.
+    if isInterrupted.withLock({ $0 }) { throw ExitCode(ExitStatus.interrupted.rawValue) }
+    if let status { throw ExitCode(status) }
+    guard let root = place.open() else {
       throw CommandFailure(
         .cannotCreate,
         "\(mountpoint): mounted, but cannot be listed: \(String(cString: strerror(errno)))"
@@ -90,20 +98,23 @@ struct MountCommand: ParsableCommand {
       sourceName: Array(resolved.reference.text.utf8)
     )
     let fileSystem = TreeFileSystem(files: opened.files, reportFailure: logger.report)
+    // Before there is a mount, so that none is left behind.
+    let stopper = SessionStopper()
+    let watcher = SignalWatcher { _ in stopper.stop() }
+    defer { withExtendedLifetime(watcher) {} }
     let session: FuseSession
     do {
       session = try FuseSession(serving: fileSystem, at: place.path, options: fuseOptions)
     } catch {
-      throw CommandFailure(error).of(mountpoint)
+      throw CommandFailure(error, at: mountpoint)
     }
-    let watcher = SignalWatcher { _ in session.stop() }
-    defer { withExtendedLifetime(watcher) {} }
+    stopper.take(session)
     // In the background the terminal belongs to somebody else: success says nothing there.
     if !background || logFile != nil { logger.mounted(resolved, at: place) }
     if background { detach(session) }
     let end = session.waitUntilEnded()
     try writeRequestCounts(of: session)
-    if case .failed(let error) = end { throw CommandFailure(error).of(mountpoint) }
+    if case .failed(let error) = end { throw CommandFailure(error, at: mountpoint) }
   }
 
   /// Leaves the terminal and the current directory to their owners.
@@ -130,5 +141,31 @@ struct MountCommand: ParsableCommand {
   private func writeRequestCounts(of session: FuseSession) throws {
     guard let requestCounts else { return }
     try RequestCounts.write(session.requestCounts, to: requestCounts)
+  }
+}
+
+/// Stops a session that may not be there yet.
+private final class SessionStopper: Sendable {
+  private struct State {
+    var session: FuseSession?
+    var isStopped = false
+  }
+
+  private let state = Mutex(State())
+
+  func stop() {
+    let session = state.withLock { state in
+      state.isStopped = true
+      return state.session
+    }
+    session?.stop()
+  }
+
+  func take(_ session: FuseSession) {
+    let isStopped = state.withLock { state in
+      state.session = session
+      return state.isStopped
+    }
+    if isStopped { session.stop() }
   }
 }

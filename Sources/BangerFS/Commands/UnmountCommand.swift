@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FuseServer
+import Glibc
 
 struct UnmountCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -19,12 +20,28 @@ struct UnmountCommand: ParsableCommand {
   var lazy = false
 
   func run() throws {
-    let path = try Mountpoint.absolute(mountpoint)
+    let path = try Mountpoint.absolute(mountpoint, orElse: .notFound)
     do {
       if try MountTable.clearDeadMount(at: path) { return }
-      try MountTable.unmount(at: path, isLazy: lazy)
+      try Self.unmount(path, isLazy: lazy)
     } catch {
-      throw CommandFailure(error).of(mountpoint)
+      throw CommandFailure(error, at: mountpoint)
     }
+  }
+
+  /// Whoever looks at the mount table in passing keeps a mount busy for an instant.
+  private static let attempts = 10
+  private static let pauseMicroseconds: UInt32 = 50_000
+
+  private static func unmount(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
+    for _ in 1..<attempts {
+      do throws(FuseError) {
+        return try MountTable.unmount(at: path, isLazy: isLazy)
+      } catch {
+        guard case .unmountRefused(let cause) = error, cause.rawValue == EBUSY else { throw error }
+        usleep(pauseMicroseconds)
+      }
+    }
+    try MountTable.unmount(at: path, isLazy: isLazy)
   }
 }

@@ -63,6 +63,7 @@ extension Tree {
   /// The node at a path of the command line, with that path in normal form.
   func find(_ path: String, followingLast: Bool) throws(CommandFailure) -> WalkStep {
     let bytes = Array(path.utf8)
+    if bytes.isEmpty { throw CommandFailure(.usage, "the path is empty") }
     do throws(LookupFailure) {
       let node = try lookUp(bytes, followingLast: followingLast)
       return WalkStep(path: Self.normal(bytes), node: node)

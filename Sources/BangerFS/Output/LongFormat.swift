@@ -25,9 +25,12 @@ struct LongFormat {
   /// Lines with the columns of all of them lined up.
   static func align(_ details: [LongFormat], names: [String]) -> [String] {
     let widths = (0..<5).map { column in details.map { $0.columns[column].count }.max() ?? 0 }
+    // A mark for extended attributes makes some modes longer.
+    let modeWidth = details.map { $0.mode.count }.max() ?? 0
     return zip(details, names).map { detail, name in
+      let mode = Table.pad(detail.mode, to: modeWidth, .left)
       let cells = zip(detail.columns, widths).map { Table.pad($0, to: $1, .right) }
-      return ([detail.mode] + cells + [name + detail.suffix]).joined(separator: " ")
+      return ([mode] + cells + [name + detail.suffix]).joined(separator: " ")
     }
   }
 }

@@ -52,6 +52,24 @@ struct StandardOutput: ~Copyable {
   }
 }
 
+/// Standard input, output and error as the caller left them.
+enum StandardStreams {
+  /// Opens /dev/null in the place of those that the caller had closed.
+  ///
+  /// Else the next files to be opened would get their numbers: a layer would be closed where a mount
+  /// lets go of the terminal, and messages would be written into the cache. Opened for the wrong
+  /// direction, so that writing to a closed output still fails.
+  static func fillGaps() {
+    let directions = [
+      (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY),
+    ]
+    // In ascending order: open(2) takes the lowest number that is free.
+    for (number, direction) in directions where fcntl(number, F_GETFD) < 0 {
+      _ = open("/dev/null", direction)
+    }
+  }
+}
+
 /// Where everything but results goes.
 enum StandardError {
   /// Best effort: there is nowhere to report a failure to.
