@@ -15,9 +15,10 @@ package enum MountPurpose: Sendable, Equatable {
 }
 
 extension FuseOptions {
-  /// How to mount `files` for `purpose`; `sourceName` is what the mount table shows.
+  /// How to mount `files` for `purpose`; `sourceName` is what the mount table shows, cut to 1 KiB.
   package init(for purpose: MountPurpose, of files: ImageFiles, sourceName: [UInt8]) {
-    self.init(sourceName: sourceName)
+    // mount(2) refuses 4,096 bytes; fusermount3 puts it into one option with others.
+    self.init(sourceName: Array(sourceName.prefix(1024)))
     switch purpose {
     case .use(let allowsOtherUsers):
       self.allowsOtherUsers = allowsOtherUsers
