@@ -44,6 +44,10 @@ struct DraftName {
 struct DraftTree {
   static let none = UInt32.max
   static let root: UInt32 = 0
+  /// 2²⁴ nodes, and as many names: ten times the largest images in use, and some 4 GiB of memory.
+  ///
+  /// One path of 64 KiB makes 32,000 directories and compresses to 150 bytes.
+  static let nodeLimit = 1 << 24
 
   private(set) var nodes: [DraftNode] = []
   private(set) var names: [DraftName] = []
@@ -79,8 +83,7 @@ extension DraftTree {
     entry: UInt32,
     lower: UInt32 = none
   ) throws(TreeError) -> UInt32 {
-    // One below `none`, and inode numbers are one above.
-    guard nodes.count < Int(UInt32.max) - 1 else { throw .treeTooLarge }
+    guard nodes.count < Self.nodeLimit else { throw .treeTooLarge }
     nodes.append(DraftNode(kind: kind, layer: layer, entry: entry, lower: lower))
     return UInt32(nodes.count - 1)
   }
@@ -139,7 +142,7 @@ extension DraftTree {
       names[place].node = node
       return (place, replaced)
     }
-    guard names.count < Int(UInt32.max) - 1 else { throw .treeTooLarge }
+    guard names.count < Self.nodeLimit else { throw .treeTooLarge }
     let place = names.count
     names.append(
       DraftName(

@@ -41,6 +41,9 @@ package struct LayerTableBuilder: Sendable {
   private var directories: [[UInt8]: PoolRange] = [:]
   private var lastDirectory: (path: [UInt8], range: PoolRange) = ([], .none)
 
+  /// 2²⁴ entries of 80 bytes are 1.25 GiB; a gzip blob of 9 MB could hold so many empty files.
+  private static let entryLimit = 1 << 24
+
   package init() {}
 
   package var entryCount: Int { entries.count }
@@ -77,7 +80,7 @@ package struct LayerTableBuilder: Sendable {
       reserved: 0
     )
     try setContent(content, of: &entry)
-    if entries.count >= Int(UInt32.max) { throw .tableTooLarge }
+    if entries.count >= Self.entryLimit { throw .tableTooLarge }
     entries.append(entry)
   }
 

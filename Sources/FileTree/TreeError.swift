@@ -5,9 +5,10 @@ package import Offsets
 package enum TreeError: Error, Hashable, Sendable {
   /// An entry of a table points outside its pools: the index file is damaged.
   case malformedTable(entry: Int)
-  /// More names, paths and attributes than 4 GiB, or more entries than 2³² − 1.
+  /// More names, paths and attributes than 4 GiB, or more than 2²⁴ entries.
   case tableTooLarge
-  /// The tree would have more nodes than 2³² − 2, or more names than that.
+  /// The tree, or one layer of it, would have more than 2²⁴ nodes or names, or is too large for 32
+  /// bits elsewhere.
   case treeTooLarge
   case invalidPath(PathProblem, member: TarOffset)
   /// A whiteout that hides nothing nameable: `.wh.`, `.wh..`, `.wh...`.
