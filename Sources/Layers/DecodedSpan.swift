@@ -1,4 +1,5 @@
-// One span in the course of being decoded: the bytes so far, and the decoder that goes on from there.
+// One span in the course of being decoded: the bytes so far, and the decoder that goes on from
+// there.
 
 import Offsets
 import SeekableCompression
@@ -8,9 +9,9 @@ import Synchronization
 ///
 /// Whoever holds its lock decodes; the others wait for the bytes.
 ///
-/// A read that needs the span's first bytes does not wait for its last ones: decoding goes as far as
-/// it must and is taken up again by the next read. So one decoder serves a sequential reader, and
-/// readers that come together decode once.
+/// A read that needs the span's first bytes does not wait for its last ones: decoding goes as far
+/// as it must and is taken up again by the next read. So one decoder serves a sequential reader,
+/// and readers that come together decode once.
 final class DecodedSpan: Sendable {
   let span: LayerSpan
   private let state: Mutex<State>

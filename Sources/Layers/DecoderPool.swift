@@ -1,5 +1,5 @@
-// The decoders of one layer that nobody uses just now. Making one costs more than resetting one; and
-// one that stands where the next read begins need not be reset at all.
+// The decoders of one layer that nobody uses just now. Making one costs more than resetting one;
+// and one that stands where the next read begins need not be reset at all.
 
 import FlatArrays
 import OCISpec

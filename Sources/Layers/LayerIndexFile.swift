@@ -1,5 +1,5 @@
-// A LayerIndex as a file: a head, then flat arrays that are mapped as they are. docs/FORMATS.md has the
-// layout. A file that does not check out is not an error but a reason to build it again.
+// A LayerIndex as a file: a head, then flat arrays that are mapped as they are. docs/FORMATS.md has
+// the layout. A file that does not check out is not an error but a reason to build it again.
 
 import FileTree
 import FlatArrays

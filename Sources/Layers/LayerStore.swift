@@ -1,5 +1,5 @@
-// Indexes of layers, kept in the cache: loaded when they are there and sound, made when not. A bad file
-// is made again and never mended; two processes that want the same one make it once.
+// Indexes of layers, kept in the cache: loaded when they are there and sound, made when not. A bad
+// file is made again and never mended; two processes that want the same one make it once.
 
 import FlatArrays
 package import ImageStore

@@ -1,5 +1,6 @@
-// The seekable copy of a layer that cannot be entered in the middle: the same tar stream, as zstd frames
-// of 1 MiB, in the cache. May be deleted at any time. Why: docs/decisions/0002-single-frame-zstd.md.
+// The seekable copy of a layer that cannot be entered in the middle: the same tar stream, as zstd
+// frames of 1 MiB, in the cache. May be deleted at any time. Why:
+// docs/decisions/0002-single-frame-zstd.md.
 
 import FlatArrays
 import ImageStore
@@ -26,8 +27,8 @@ extension SeekableCopy {
   /// Frames, then the seek points, then a CRC-32 of each 64 KiB before the points, then this
   /// trailer: 64 bytes.
   ///
-  /// Magic and point count (8 each), bytes of frames and of the tar stream (8 each), and the SHA-256
-  /// of the layer's diffID, the points, the checksums and the trailer up to here (32).
+  /// Magic and point count (8 each), bytes of frames and of the tar stream (8 each), and the
+  /// SHA-256 of the layer's diffID, the points, the checksums and the trailer up to here (32).
   private static let trailerByteCount = 4 * 8 + 32
   /// "BNGRCPY" and a newline.
   private static let magic: UInt64 = 0x0A59_5043_5247_4E42

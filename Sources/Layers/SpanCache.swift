@@ -4,8 +4,8 @@ import Synchronization
 
 /// The spans that were used last.
 ///
-/// A span that was evicted while somebody reads it lives on until that read ends, so the memory in use
-/// is the bound plus one span for each reader.
+/// A span that was evicted while somebody reads it lives on until that read ends, so the memory in
+/// use is the bound plus one span for each reader.
 package final class SpanCache: Sendable {
   /// 64 MiB: some thirty spans.
   package static let defaultByteLimit = 64 << 20

@@ -1,5 +1,5 @@
-// The spans a layer is decoded in: the stretches between its seek points, cut where they are too long
-// to be kept whole. Pure.
+// The spans a layer is decoded in: the stretches between its seek points, cut where they are too
+// long to be kept whole. Pure.
 
 import FlatArrays
 import Offsets
@@ -58,8 +58,8 @@ struct SpanTable: Sendable {
     return LayerSpan(start: TarOffset(start), byteCount: byteCount, point: point)
   }
 
-  /// The seek point that span `number` belongs to: the last one whose first span is not behind it and
-  /// that has any.
+  /// The seek point that span `number` belongs to: the last one whose first span is not behind it
+  /// and that has any.
   private func place(of number: Int) -> Int {
     var (low, high) = (0, points.count)
     while high - low > 1 {
