@@ -149,7 +149,7 @@ private func exercise(_ index: LayerIndex, blob: [UInt8]) {
   )
   let end = index.tarByteCount
   for offset in [0, end / 2, end &- 1, end, .max] as [UInt64] {
-    for count in [0, 1, 4096] {
+    for count in [0, 4096] {
       var bytes = [UInt8](repeating: 0, count: count)
       _ = failure {
         try bytes.withUnsafeMutableBytes {
@@ -345,7 +345,7 @@ struct LayerIndexFileTests {
 
   @Test func `whatever a sealed file claims ends in bytes or in errors`() throws {
     let values: [UInt64] = [
-      0, 511, 1 << 20, (1 << 32) - 1, (1 << 62) + 3, 1 << 63, .max - 511, .max,
+      0, 1 << 20, (1 << 32) - 1, (1 << 62) + 3, 1 << 63, .max,
     ]
     let original = ForgedIndexFile(bytes: sample.bytes)
     var places = [ForgedIndexFile.Field.blobByteCount, ForgedIndexFile.Field.tarByteCount]

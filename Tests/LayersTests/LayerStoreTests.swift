@@ -140,22 +140,28 @@ struct LayerStoreTests {
   }
 
   @Test func `threads that open the same image at once index it once`() throws {
-    let results = Mutex<[[[String]]]>([])
-    let passes = Mutex(0)
-    let image = image
-    DispatchQueue.concurrentPerform(iterations: 4) { _ in
-      do {
-        let opened = try image.open { _ in passes.withLock { $0 += 1 } }
-        results.withLock { $0.append(opened.indexes.map(\.facts)) }
-      } catch {
-        Issue.record(error)
+    let tar = TarBytes.archive([
+      .file("big", TarText(CompressedBytes.sample(byteCount: 900_000, seed: 24)))
+    ])
+    let image = try StoredImage([tar], as: .plain)
+    let calls = Mutex(0)
+    let facts = Mutex<[[String]]>([])
+    // Held until all have found that there is no index.
+    let lock = try image.store().cache.lock(sha256(tar))
+    defer { lock.release() }
+    try onThreads(4) { _ in
+      let opened = try image.open { _ in calls.withLock { $0 += 1 } }
+      facts.withLock { $0.append(opened.indexes[0].facts) }
+    } meanwhile: {
+      try Program.wait(for: "four threads at the lock") {
+        try lockWaiterCount(of: getpid()) >= 4
       }
+      lock.release()
     }
-    let all = results.withLock { $0 }
-    #expect(all.count == 4)
-    #expect(Set(all).count == 1)
-    // Each blob is smaller than one piece: whoever read it or found it verified said so once.
-    #expect(passes.withLock { $0 } == 4 * 2)
+    #expect(facts.withLock { $0.count } == 4)
+    #expect(Set(facts.withLock { $0 }).count == 1)
+    // The one pass reports pieces of 256 KiB, whoever finds its index the whole blob at once.
+    #expect(calls.withLock { $0 } == (tar.count + (256 << 10) - 1) / (256 << 10) + 3)
     #expect(image.noted == [])
   }
 
@@ -298,6 +304,24 @@ struct UnwritableCacheTests {
 
 // MARK: - Other processes
 
+/// How many threads of a process are blocked in flock(2).
+private func lockWaiterCount(of process: Int32) throws -> Int {
+  try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task").count { task in
+    // A thread may end while we look.
+    let call = FileManager.default.contents(atPath: "/proc/\(process)/task/\(task)/syscall")
+    return call.map { String(decoding: $0, as: UTF8.self) }?.hasPrefix("\(flockNumber) ") ?? false
+  }
+}
+
+/// flock's number in Linux's system call table.
+private var flockNumber: Int {
+  #if arch(x86_64)
+  73
+  #else
+  32
+  #endif
+}
+
 struct ProcessTests {
   private func command(_ image: StoredImage) throws -> [String] {
     [
@@ -311,42 +335,22 @@ struct ProcessTests {
       .file("big", TarText(CompressedBytes.sample(byteCount: 3_000_000, seed: 22)))
     ])
     let image = try StoredImage([tar], as: .gzip)
-    // Held until both have come so far as to want it.
+    // Held until both have found that there is no index.
     let lock = try image.store().cache.lock(sha256(image.blobs[0]))
-    let programs = try (0..<2).map { _ in try Program(try command(image)) }
     defer { lock.release() }
+    let programs = try (0..<2).map { _ in try Program(try command(image)) }
     try Program.wait(for: "two processes at the lock") {
-      try programs.allSatisfy { try waitsForLock($0.processID) }
+      try programs.allSatisfy { try lockWaiterCount(of: $0.processID) == 1 }
     }
     lock.release()
+    try Program.wait(for: "the index") { FileState(image.cachePath(.index)) != nil }
+    let indexed = FileState(image.cachePath(.index))
     let outcomes = try programs.map { try $0.finish() }
     for outcome in outcomes { #expect(outcome.status == 0, "\(outcome.errors)") }
     #expect(outcomes[0].text == outcomes[1].text)
-    // A second index would have replaced the first one after the mark was made.
-    let indexed = try #require(FileState(image.cachePath(.index)))
-    let opened = try image.open()
-    #expect(opened.indexes[0].tarByteCount == UInt64(tar.count))
+    // The slower one would have replaced it, and taken much longer for that than we to look.
     #expect(FileState(image.cachePath(.index)) == indexed)
-  }
-
-  /// Whether the process is blocked in flock(2).
-  private func waitsForLock(_ process: Int32) throws -> Bool {
-    let inode = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process)/task")
-    return try inode.contains { task in
-      let call = try String(
-        contentsOf: URL(fileURLWithPath: "/proc/\(process)/task/\(task)/syscall"),
-        encoding: .utf8
-      )
-      return call.hasPrefix("\(flockNumber) ")
-    }
-  }
-
-  private var flockNumber: Int {
-    #if arch(x86_64)
-    73
-    #else
-    32
-    #endif
+    #expect(try image.open().indexes[0].tarByteCount == UInt64(tar.count))
   }
 
   @Test func `an indexing process that is killed leaves nothing that is trusted`() throws {

@@ -1,7 +1,6 @@
-// Reads of files out of layers of every encoding, held against the bytes that were put in: at random
-// places, from many threads, through caches that are too small.
+// Reads of files out of layers of every encoding, held against the bytes that were put in: at
+// random places, from many threads, through caches that are too small.
 
-import Dispatch
 import FileTree
 import FlatArrays
 import Foundation
@@ -195,7 +194,7 @@ struct ReadingTests {
       .files
     let problems = Mutex<[String]>([])
     let layer = layer
-    DispatchQueue.concurrentPerform(iterations: 8) { number in
+    try onThreads(8) { number in
       // Two each have the same seed, and so want the same spans at the same time.
       let found = randomReads(files, of: layer, count: 25, seed: UInt64(50 + number / 2))
       problems.withLock { $0 += found }

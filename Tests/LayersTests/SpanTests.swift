@@ -1,5 +1,5 @@
-// The parts below a layer's reads, each alone: spans between seek points, the cache that holds them,
-// checksums of blocks, numbers of index files.
+// The parts below a layer's reads, each alone: spans between seek points, the cache that holds
+// them, checksums of blocks, numbers of index files.
 
 import FlatArrays
 import Offsets

@@ -1,6 +1,7 @@
 // What all layer tests use: blobs in memory and on disk, images opened through the whole chain, and
 // tables written down as lines, so that a test compares all of what a layer says.
 
+import Dispatch
 import FileTree
 import FlatArrays
 import Foundation
@@ -291,4 +292,28 @@ final class FlakySource: ByteSource {
     if failingReads.contains(number) { throw .unreadable(at: offset, errno: EIO) }
     return try source.read(at: offset, into: buffer)
   }
+}
+
+/// Runs `body` on threads of their own, and `meanwhile` on this one, until all have ended.
+///
+/// Not on a queue, whose width is that of the machine.
+func onThreads(
+  _ count: Int,
+  _ body: @escaping @Sendable (Int) throws -> Void,
+  meanwhile: () throws -> Void = {}
+) throws {
+  let group = DispatchGroup()
+  let failures = Mutex<[any Error]>([])
+  let threads = (0..<count).map { number in
+    group.enter()
+    return Thread {
+      do { try body(number) } catch { failures.withLock { $0.append(error) } }
+      group.leave()
+    }
+  }
+  for thread in threads { thread.start() }
+  defer { group.wait() }
+  try meanwhile()
+  group.wait()
+  if let failure = failures.withLock({ $0.first }) { throw failure }
 }
