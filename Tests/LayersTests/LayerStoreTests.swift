@@ -243,7 +243,8 @@ final class SmallFileSystem {
   }
 
   deinit {
-    do { try Program.succeed(["umount", path]) } catch { print(error) }
+    // Lazily: an image that was opened may still map a file of it, until the test has ended.
+    do { try Program.succeed(["umount", "--lazy", path]) } catch { print(error) }
   }
 }
 
