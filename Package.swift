@@ -122,7 +122,7 @@ let package = Package(
       name: "LayersTests",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
-        "ImageStore", "Layers", "TestKit", system,
+        "ImageStore", "Layers", "BangerFS", "TestKit", system,
       ],
       swiftSettings: common
     ),

@@ -110,7 +110,9 @@ package struct SpanDecoder: ~Copyable, Sendable {
   }
 
   private mutating func readInput() throws(CompressionError) {
-    let count = try source.bytes(at: nextRead, into: input.bytes)
+    // Reads end at multiples of their size, so that a source that checks blocks reads each once.
+    let byteCount = Self.inputByteCount - Int(nextRead.bytes % UInt64(Self.inputByteCount))
+    let count = try source.bytes(at: nextRead, into: input.slice(0..<byteCount))
     nextRead.bytes += UInt64(count)
     unread = 0..<count
   }
