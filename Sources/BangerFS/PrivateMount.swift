@@ -85,25 +85,37 @@ final class PrivateMount: Sendable {
     return FilePath(platformString: resolved)
   }
 
-  /// A new directory that is locked for as long as we live, so that others can tell.
+  /// A mountpoint in a new directory that is locked for as long as we live, so that others can tell
+  /// without asking the mount, which does not answer while we are suspended.
   private static func makeMountpoint(
     in directory: FilePath
   ) throws(CommandFailure) -> (FilePath, Int32) {
     while true {
       let name = String(UInt64.random(in: .min ... .max), radix: 16)
       let path = directory.appending(name)
-      guard path.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
-        throw CommandFailure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
-      }
+      try make(path)
       let descriptor = path.withPlatformString { open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-      if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return (path, descriptor) }
+      if descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+        let mountpoint = path.appending(mountpointName)
+        try make(mountpoint)
+        return (mountpoint, descriptor)
+      }
       // Somebody clearing up took it for abandoned in the instant before the lock.
       close(descriptor)
     }
   }
 
-  private static func remove(_ path: FilePath, _ descriptor: Int32) {
-    path.withPlatformString { _ = rmdir($0) }
+  private static let mountpointName = "root"
+
+  private static func make(_ path: FilePath) throws(CommandFailure) {
+    guard path.withPlatformString({ mkdir($0, 0o700) }) == 0 else {
+      throw CommandFailure(.cannotCreate, "\(path): \(String(cString: strerror(errno)))")
+    }
+  }
+
+  private static func remove(_ mountpoint: FilePath, _ descriptor: Int32) {
+    mountpoint.withPlatformString { _ = rmdir($0) }
+    mountpoint.removingLastComponent().withPlatformString { _ = rmdir($0) }
     close(descriptor)
   }
 
@@ -122,19 +134,22 @@ final class PrivateMount: Sendable {
   }
 
   private static func clear(_ path: FilePath) {
-    do throws(FuseError) {
-      _ = try MountTable.clearDeadMount(at: path.bytes)
-      // A live one is another command's.
-      if try MountTable.current().mount(at: path.bytes) != nil { return }
-    } catch {
-      return
-    }
     let descriptor = path.withPlatformString {
       open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
     }
     guard descriptor >= 0 else { return }
-    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { path.withPlatformString { _ = rmdir($0) } }
-    close(descriptor)
+    // Locked: another command's, and alive.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      return
+    }
+    let mountpoint = path.appending(mountpointName)
+    do throws(FuseError) {
+      _ = try MountTable.clearDeadMount(at: mountpoint.bytes)
+    } catch {
+      // The directory stays with it; the next command tries again.
+    }
+    remove(mountpoint, descriptor)
   }
 }
 
