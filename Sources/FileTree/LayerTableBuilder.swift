@@ -46,8 +46,6 @@ package struct LayerTableBuilder: Sendable {
 
   package init() {}
 
-  package var entryCount: Int { entries.count }
-
   /// Adds an entry about `path`, which is in normal form (see `EntryPath`).
   ///
   /// For a whiteout `path` is the path it hides; for an opaque mark, the directory it is about.

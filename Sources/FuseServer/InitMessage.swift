@@ -1,5 +1,5 @@
 // The first request of a connection and its answer: which capabilities the kernel offers and which
-// are used. Knows message layouts only; InitHandshake moves the bytes.
+// are used. Knows message layouts only; Connection moves the bytes.
 //
 // libfuse 3.14 accepts PARALLEL_DIROPS from a file system but does not tell the kernel, and later
 // versions keep the wish for capabilities elsewhere. So the answer that libfuse composes is changed

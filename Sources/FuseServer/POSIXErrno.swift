@@ -20,8 +20,6 @@ package struct POSIXErrno: RawRepresentable, Error, Hashable, Sendable, BitwiseC
 extension POSIXErrno {
   /// `EIO`: the data is there in principle, but could not be read.
   package static var inputOutput: Self { Self(rawValue: EIO) }
-  /// `ENOENT`.
-  package static var noEntry: Self { Self(rawValue: ENOENT) }
   /// `ESTALE`: the inode number is not one of this file system.
   package static var stale: Self { Self(rawValue: ESTALE) }
   /// `ENOTDIR`.
@@ -40,8 +38,6 @@ extension POSIXErrno {
   package static var bufferTooSmall: Self { Self(rawValue: ERANGE) }
   /// `E2BIG`: more extended attribute names than a list can carry.
   package static var listTooLong: Self { Self(rawValue: E2BIG) }
-  /// `ENOTCONN`: what a mount answers whose server is gone.
-  package static var notConnected: Self { Self(rawValue: ENOTCONN) }
 }
 
 extension POSIXErrno: CustomStringConvertible {
