@@ -129,7 +129,8 @@ extension FuseError {
     case .invalidPath: .usage
     case .deviceMissing, .helperMissing, .unsupportedProtocol, .handshakeFailed, .libraryRefused:
       .unavailable
-    case .deviceNotPermitted, .allowOtherNotPermitted, .mountpointNotPermitted: .notPermitted
+    case .deviceNotPermitted, .allowOtherNotPermitted, .mountpointNotPermitted, .mountedByAnother:
+      .notPermitted
     case .mountpointMissing, .mountpointNotADirectory, .mountpointDead, .alreadyMounted,
       .mountpointUnreachable, .helperRefused, .mountRefused:
       .cannotCreate

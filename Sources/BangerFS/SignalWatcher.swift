@@ -2,6 +2,7 @@
 
 import Dispatch
 import Glibc
+import Synchronization
 
 /// Calls a closure for each SIGINT, SIGTERM or SIGHUP while it lives.
 ///
@@ -14,13 +15,16 @@ final class SignalWatcher {
     signal(SIGPIPE, SIG_IGN)
     // A queue of its own gets a thread also when all processors are busy.
     let queue = DispatchQueue(label: "signals")
+    let registered = DispatchSemaphore(value: 0)
     sources = watchedSignals().map { number in
-      signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
       source.setEventHandler { handler(number) }
+      source.setRegistrationHandler { registered.signal() }
       source.resume()
       return source
     }
+    // Until then a signal still kills, and afterwards none is lost.
+    for _ in sources { registered.wait() }
   }
 
   deinit {
@@ -51,15 +55,53 @@ func endingOnSignals<Success>(_ body: () throws -> Success) rethrows -> Success 
     }
   }
   defer { for number in numbers { signal(number, SIG_DFL) } }
+  unblock(numbers)
   return try body()
+}
+
+/// Lets this thread take the signals: Swift's own threads block them, and so may whoever started us.
+private func unblock(_ numbers: [Int32]) {
+  var set = sigset_t()
+  sigemptyset(&set)
+  for number in numbers { sigaddset(&set, number) }
+  pthread_sigmask(SIG_UNBLOCK, &set, nil)
+}
+
+/// The wish to end, which may come before there is anything to be ended.
+final class Interruption: Sendable {
+  private struct State {
+    var isRequested = false
+    var end: (@Sendable () -> Void)?
+  }
+
+  private let state = Mutex(State())
+
+  func request() {
+    let end = state.withLock { state in
+      state.isRequested = true
+      return state.end
+    }
+    end?()
+  }
+
+  /// Calls `end` when the wish comes, or at once if it came before.
+  func whenRequested(_ end: @escaping @Sendable () -> Void) {
+    let isRequested = state.withLock { state in
+      state.end = end
+      return state.isRequested
+    }
+    if isRequested { end() }
+  }
 }
 
 /// Runs `body` as a task that SIGINT, SIGTERM and SIGHUP cancel.
 func cancellingOnSignals<Success: Sendable>(
   _ body: @escaping @Sendable () async throws -> Success
 ) async throws -> Success {
-  let task = Task { try await body() }
-  let watcher = SignalWatcher { _ in task.cancel() }
+  let interruption = Interruption()
+  let watcher = SignalWatcher { _ in interruption.request() }
   defer { withExtendedLifetime(watcher) {} }
+  let task = Task { try await body() }
+  interruption.whenRequested { task.cancel() }
   return try await task.value
 }

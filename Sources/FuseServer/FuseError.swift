@@ -38,6 +38,8 @@ package enum FuseError: Error, Equatable, Sendable {
   case notMounted
   /// What is mounted at this path is none of ours and is left alone.
   case notOurMount
+  /// An ordinary user may unmount only what the same user mounted.
+  case mountedByAnother
   case unmountRefused(POSIXErrno)
 }
 
@@ -67,6 +69,7 @@ extension FuseError: CustomStringConvertible {
     case .systemCall(let name, let cause): "\(name): \(cause)"
     case .notMounted: "nothing is mounted there"
     case .notOurMount: "what is mounted there does not belong to this program"
+    case .mountedByAnother: "another user mounted it"
     case .unmountRefused(let cause): "unmount: \(cause)"
     }
   }

@@ -128,6 +128,13 @@ package final class FuseSession: Sendable {
     _ = waitUntilEnded()
   }
 
+  /// Finds out early, before anything else is done, that no mount will be possible.
+  ///
+  /// - Throws: `.deviceMissing`, `.deviceNotPermitted`, `.deviceUnusable`.
+  package static func requireDevice() throws(FuseError) {
+    _ = try Mounter.openDevice()
+  }
+
   /// Asks for the end, from any thread; `waitUntilEnded` brings it about.
   package func stop() {
     lifetime.update { $0.isStopRequested = true }

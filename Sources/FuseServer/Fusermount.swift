@@ -34,11 +34,14 @@ enum Fusermount {
   static func unmount(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
     let flags = isLazy ? ["-u", "-z"] : ["-u"]
     let outcome = try start(flags.map { Array($0.utf8) } + [Array("--".utf8), path]).finish()
-    guard outcome.succeeded else {
-      // The end of what it says is strerror(3) in the C locale.
-      throw outcome.message.hasSuffix("Device or resource busy")
-        ? .unmountRefused(POSIXErrno(rawValue: EBUSY)) : .helperRefused(message: outcome.message)
+    if outcome.succeeded { return }
+    // The end of what it says is strerror(3) in the C locale.
+    if outcome.message.hasSuffix("Device or resource busy") {
+      throw .unmountRefused(POSIXErrno(rawValue: EBUSY))
     }
+    // That is how it looks for the user's mounts; that there is one we know.
+    if outcome.message.contains("not found in /etc/mtab") { throw .mountedByAnother }
+    throw .helperRefused(message: outcome.message)
   }
 
   private static func refusal(_ message: String) -> FuseError {

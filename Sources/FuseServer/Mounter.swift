@@ -124,7 +124,7 @@ enum Mounter {
     }
   }
 
-  private static func openDevice() throws(FuseError) -> OwnedDescriptor {
+  static func openDevice() throws(FuseError) -> OwnedDescriptor {
     let number = open("/dev/fuse", O_RDWR | O_CLOEXEC)
     let cause = POSIXErrno.current
     guard number < 0 else { return OwnedDescriptor(open: number) }

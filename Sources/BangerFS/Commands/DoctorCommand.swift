@@ -125,10 +125,12 @@ struct DoctorCommand: AsyncParsableCommand {
   private static func tools() async -> Finding {
     do {
       let tools = try await E2fsTools.find()
+      let hasFault = tools.version.largestFile != nil
       return Finding(
         subject: "e2fsprogs",
-        state: .ok,
-        detail: "\(tools.version), \(tools.mkfs)"
+        state: hasFault ? .limited : .ok,
+        detail: "\(tools.version), \(tools.mkfs)",
+        remedy: hasFault ? "cannot copy files of 2 GiB and more; 1.47.4 has the fault mended" : nil
       )
     } catch {
       return Finding(

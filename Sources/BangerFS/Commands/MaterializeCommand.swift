@@ -3,6 +3,7 @@
 import ArgumentParser
 import Ext4Image
 import FileTree
+import FuseServer
 import Glibc
 import ImageStore
 import Layers
@@ -55,6 +56,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     try checkOutput()
     let options = Ext4Options(size: try size.ext4Size(free: free), label: try VolumeLabel(label))
     let tools = try await E2fsTools.find()
+    try FuseSession.requireDevice()
     let (resolved, opened) = try Wiring.open(image)
     let result = try await cancellingOnSignals {
       try await materialize(resolved, opened, options, tools)

@@ -53,6 +53,7 @@ struct MountCommand: ParsableCommand {
   func run() throws {
     let options = try MountOptions(options)
     let place = try Mountpoint(checking: mountpoint, allowsNonEmpty: options.allowsNonEmpty)
+    try FuseSession.requireDevice()
     if foreground || background {
       try serve(at: place, options)
     } else {
@@ -99,8 +100,8 @@ struct MountCommand: ParsableCommand {
     )
     let fileSystem = TreeFileSystem(files: opened.files, reportFailure: logger.report)
     // Before there is a mount, so that none is left behind.
-    let stopper = SessionStopper()
-    let watcher = SignalWatcher { _ in stopper.stop() }
+    let interruption = Interruption()
+    let watcher = SignalWatcher { _ in interruption.request() }
     defer { withExtendedLifetime(watcher) {} }
     let session: FuseSession
     do {
@@ -108,7 +109,7 @@ struct MountCommand: ParsableCommand {
     } catch {
       throw CommandFailure(error, at: mountpoint)
     }
-    stopper.take(session)
+    interruption.whenRequested { session.stop() }
     // In the background the terminal belongs to somebody else: success says nothing there.
     if !background || logFile != nil { logger.mounted(resolved, at: place) }
     if background { detach(session) }
@@ -141,31 +142,5 @@ struct MountCommand: ParsableCommand {
   private func writeRequestCounts(of session: FuseSession) throws {
     guard let requestCounts else { return }
     try RequestCounts.write(session.requestCounts, to: requestCounts)
-  }
-}
-
-/// Stops a session that may not be there yet.
-private final class SessionStopper: Sendable {
-  private struct State {
-    var session: FuseSession?
-    var isStopped = false
-  }
-
-  private let state = Mutex(State())
-
-  func stop() {
-    let session = state.withLock { state in
-      state.isStopped = true
-      return state.session
-    }
-    session?.stop()
-  }
-
-  func take(_ session: FuseSession) {
-    let isStopped = state.withLock { state in
-      state.session = session
-      return state.isStopped
-    }
-    if isStopped { session.stop() }
   }
 }

@@ -21,8 +21,7 @@ struct UnmountCommand: ParsableCommand {
 
   func run() throws {
     let path = try Mountpoint.absolute(mountpoint, orElse: .notFound)
-    do {
-      if try MountTable.clearDeadMount(at: path) { return }
+    do throws(FuseError) {
       try Self.unmount(path, isLazy: lazy)
     } catch {
       throw CommandFailure(error, at: mountpoint)
@@ -33,7 +32,18 @@ struct UnmountCommand: ParsableCommand {
   private static let attempts = 10
   private static let pauseMicroseconds: UInt32 = 50_000
 
+  /// Asks whether the mount is dead only when it cannot be removed otherwise: a server that is there
+  /// and does not answer would keep us waiting.
   private static func unmount(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
+    do throws(FuseError) {
+      try unmountPatiently(path, isLazy: isLazy)
+    } catch {
+      // Not even dead, or none of ours: then this is why.
+      if try !MountTable.clearDeadMount(at: path) { throw error }
+    }
+  }
+
+  private static func unmountPatiently(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
     for _ in 1..<attempts {
       do throws(FuseError) {
         return try MountTable.unmount(at: path, isLazy: isLazy)
