@@ -194,6 +194,17 @@ final class Workplace {
       }
   }
 
+  /// Whether a process waits for the lock of a file.
+  ///
+  /// Source: proc(5), "/proc/locks".
+  func isAwaited(lock path: String) throws -> Bool {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return false }
+    return String(decoding: try Self.bytes(ofProcFile: "/proc/locks"), as: UTF8.self)
+      .split(separator: "\n")
+      .contains { $0.contains(" -> FLOCK ") && $0.contains(":\(status.st_ino) ") }
+  }
+
   private func environment(of process: pid_t) throws -> [String] {
     do {
       return try Self.bytes(ofProcFile: "/proc/\(process)/environ").split(separator: 0)
