@@ -179,7 +179,7 @@ extension Ext4Error {
     case .toolFailed, .fileSystemCheckFailed, .malformedImage, .inodeDiffers, .directoryDiffers,
       .numberingDiffers:
       .unclassified
-    case .diskFull: .inputOutput
+    case .diskFull, .sourceFailed: .inputOutput
     case .systemCall(_, _, let errno):
       errno == .permissionDenied || errno == .notPermitted ? .notPermitted : .inputOutput
     case .cancelled: .interrupted

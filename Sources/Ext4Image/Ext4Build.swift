@@ -13,6 +13,7 @@ struct Ext4Build: Sendable {
   let target: OutputTarget
   let work: WorkDirectory
   let image: FileDescriptor
+  let isSourceSound: @Sendable () -> Bool
   let progress: @Sendable (Ext4Progress) -> Void
 
   private static let pollInterval = Duration.milliseconds(200)
@@ -45,6 +46,7 @@ struct Ext4Build: Sendable {
       image: FilePath(WorkDirectory.imageName)
     )
     let output = try await run(tools.mkfs, invocation.arguments)
+    guard isSourceSound() else { throw .sourceFailed }
     if output.status == .exited(0), output.standardError.isEmpty { return }
     if output.errorText.contains("Could not allocate") {
       throw .imageFull(message: output.errorText)

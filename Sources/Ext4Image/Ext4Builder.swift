@@ -62,7 +62,9 @@ package struct Ext4Builder: Sendable {
   /// The file appears under its name when it is complete and checked, and replaces a regular file
   /// there. After an error or a cancellation nothing is left behind.
   ///
-  /// `progress` is called from any thread, a few times a second and at each change of phase.
+  /// `isSourceSound` is asked when all has been copied: a directory that failed a read is no source to
+  /// rely on, even where the read was tried again with success. `progress` is called from any thread, a
+  /// few times a second and at each change of phase.
   ///
   /// - Returns: What the finished file is like.
   /// - Throws: Any `Ext4Error`; `.cancelled` when the task was.
@@ -71,6 +73,7 @@ package struct Ext4Builder: Sendable {
     from source: FilePath,
     to output: FilePath,
     options: Ext4Options,
+    isSourceSound: @escaping @Sendable () -> Bool = { true },
     progress: @escaping @Sendable (Ext4Progress) -> Void = { _ in }
   ) async throws(Ext4Error) -> Ext4Result {
     let numbering = try InodeNumbering(of: tree)
@@ -91,6 +94,7 @@ package struct Ext4Builder: Sendable {
       target: target,
       work: work,
       image: FileDescriptor(rawValue: descriptor),
+      isSourceSound: isSourceSound,
       progress: progress
     )
     return try await run.perform(from: source)

@@ -39,6 +39,8 @@ package enum Ext4Error: Error, Equatable, Sendable {
 
   // The host.
   case sourceIsNotADirectory(FilePath)
+  /// A read from the source failed while it was copied.
+  case sourceFailed
   case outputIsNotAFile(FilePath)
   case diskFull(FilePath)
   case systemCall(String, path: FilePath, errno: Errno)
@@ -140,6 +142,7 @@ extension Ext4Error: CustomStringConvertible {
         + EscapedBytes.string(name)
     case .numberingDiffers(let expected, let actual):
       "debugfs: inodes are not numbered as predicted: expected \(expected), got \(actual)"
+    case .sourceFailed: "a read from the source failed"
     case .cancelled: "interrupted"
     default: ""
     }

@@ -101,9 +101,9 @@ struct MaterializeCommand: AsyncParsableCommand {
         from: mount.path,
         to: FilePath(output),
         options: options,
+        isSourceSound: { mount.readFailure == nil },
         progress: progress.show
       )
-      if let error = mount.readFailure { throw error }
       if let requestCounts { try RequestCounts.write(mount.requestCounts, to: requestCounts) }
       return result
     } catch {
