@@ -16,11 +16,12 @@ struct Mountpoint {
   init(checking name: String, allowsNonEmpty: Bool) throws {
     path = try Self.absolute(name, orElse: .cannotCreate)
     do {
-      if try MountTable.clearDeadMount(at: path) {
-        StandardError.write("cleared a dead mount at \(name)\n")
-      }
       if let mount = try MountTable.current().mount(at: path), mount.type != Array("autofs".utf8) {
-        throw mount.isOurs ? FuseError.alreadyMounted : Self.inUse(name, mount)
+        guard mount.isOurs else { throw Self.inUse(name, mount) }
+        guard MountState.of(mount) == .dead, try MountTable.clearDeadMount(at: path) else {
+          throw FuseError.alreadyMounted
+        }
+        StandardError.write("cleared a dead mount at \(name)\n")
       }
     } catch let error as FuseError {
       throw CommandFailure(error, at: name)

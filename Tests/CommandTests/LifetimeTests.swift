@@ -168,15 +168,43 @@ struct LifetimeTests {
 
   @Test(arguments: Role.all)
   func `a server that does not answer keeps nobody waiting`(_ role: Role) throws {
-    let place = try mounted(role)
+    let (place, reference) = try place(role)
+    expect(try place.run("mount", reference, "mnt"), is: .success())
     let server = try place.server()
     kill(server, SIGSTOP)
     defer { kill(server, SIGCONT) }
     #expect(try state(place) == "silent")
-    expect(try place.run("umount", "mnt"), is: .success())
+    expect(
+      try place.run("mount", reference, "mnt"),
+      is: .failure(
+        73,
+        "mnt: the mountpoint is already in use by a mount of this program",
+        hint: "unmount it first with banger-fs umount"
+      )
+    )
+    // Other tests look at all mounts, and cannot let go of this one.
+    let outcome = try place.run("umount", "mnt")
+    #expect([0, 75].contains(outcome.status))
+    if outcome.status == 75 { expect(try place.run("umount", "-l", "mnt"), is: .success()) }
     #expect(try place.mounts() == [])
     kill(server, SIGCONT)
     try waitUntilGone(place)
+  }
+
+  @Test(arguments: Role.all)
+  func `a dead mount goes with somebody still in it`(_ role: Role) throws {
+    let place = try mounted(role)
+    let user = try place.startTool(["bash", "-c", "cd mnt/etc && exec sleep 1000"])
+    try Program.wait(for: "somebody in the mount") {
+      let link = "/proc/\(user.processID)/cwd"
+      return try FileManager.default.destinationOfSymbolicLink(atPath: link).hasSuffix("/mnt/etc")
+    }
+    kill(try place.server(), SIGKILL)
+    try Program.wait(for: "the death") { try place.servers().isEmpty }
+    expect(try place.run("umount", "mnt"), is: .success())
+    #expect(try place.mounts() == [])
+    user.send(SIGKILL)
+    _ = try user.finish()
   }
 
   @Test(arguments: Role.all)

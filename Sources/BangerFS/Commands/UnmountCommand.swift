@@ -32,14 +32,14 @@ struct UnmountCommand: ParsableCommand {
   private static let attempts = 10
   private static let pauseMicroseconds: UInt32 = 50_000
 
-  /// Asks whether the mount is dead only when it cannot be removed otherwise: a server that is there
-  /// and does not answer would keep us waiting.
   private static func unmount(_ path: [UInt8], isLazy: Bool) throws(FuseError) {
     do throws(FuseError) {
       try unmountPatiently(path, isLazy: isLazy)
     } catch {
-      // Not even dead, or none of ours: then this is why.
-      if try !MountTable.clearDeadMount(at: path) { throw error }
+      // A dead mount goes, whoever is still in it.
+      guard let mount = try MountTable.current().mount(at: path), mount.isOurs,
+        MountState.of(mount) == .dead, try MountTable.clearDeadMount(at: path)
+      else { throw error }
     }
   }
 
