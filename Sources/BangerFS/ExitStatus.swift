@@ -150,6 +150,8 @@ extension FuseError {
       "load the driver with modprobe fuse; in a container, pass --device /dev/fuse"
     case .deviceNotPermitted: "ask for read and write permission on /dev/fuse"
     case .helperMissing: "install the package fuse3"
+    case .helperRefused(let message) where message.contains("/etc/mtab"):
+      "this root lacks what installed systems have: ln -s ../proc/self/mounts /etc/mtab"
     case .allowOtherNotPermitted: "add user_allow_other to /etc/fuse.conf, or leave allow_other out"
     case .unmountRefused: "somebody may be using it; banger-fs umount --lazy hides it at once"
     default: nil
