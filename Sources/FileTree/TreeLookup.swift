@@ -14,15 +14,22 @@ package enum LookupFailure: Error, Hashable, Sendable {
 extension Tree {
   /// The child `name` of a directory, or `nil`.
   ///
-  /// Binary search; allocates nothing.
+  /// Allocates nothing.
   package func child(_ name: ByteSlice, of directory: Node) -> NodeID? {
+    child(of: directory) { $0.compare(to: name) }
+  }
+
+  /// The child of a directory for whose name `order` is 0, or `nil`.
+  ///
+  /// Binary search: `order` is negative for names that sort before the one that is looked for, positive
+  /// for those behind it. Allocates nothing.
+  package func child(of directory: Node, where order: (ByteSlice) -> Int) -> NodeID? {
     var range = childRange(of: directory)
     while !range.isEmpty {
       let middle = range.lowerBound + range.count / 2
-      let candidate = self.name(of: childTable[middle])
-      if candidate == name { return childTable[middle].node }
-      range =
-        candidate < name ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
+      let order = order(name(of: childTable[middle]))
+      if order == 0 { return childTable[middle].node }
+      range = order < 0 ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
     }
     return nil
   }

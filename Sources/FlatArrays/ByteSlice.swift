@@ -76,6 +76,11 @@ package struct ByteSlice: Hashable, Comparable, @unchecked Sendable {
     return count - other.count
   }
 
+  /// Negative, zero or positive as these bytes sort before, with or after `other`.
+  package func compare(to other: ByteSlice) -> Int {
+    other.withUnsafeBytes { compare(to: $0) }
+  }
+
   package static func == (left: ByteSlice, right: ByteSlice) -> Bool {
     left.count == right.count && memcmp(left.start, right.start, left.count) == 0
   }
@@ -91,7 +96,7 @@ package struct ByteSlice: Hashable, Comparable, @unchecked Sendable {
   }
 
   package static func < (left: ByteSlice, right: ByteSlice) -> Bool {
-    right.withUnsafeBytes { left.compare(to: $0) } < 0
+    left.compare(to: right) < 0
   }
 
   package func hash(into hasher: inout Hasher) {

@@ -30,12 +30,6 @@ package struct LayerIndex: Sendable {
 
   /// The most decoded bytes between a seek point and the next, or the end; 0 for a plain blob.
   package var longestSpan: UInt64 {
-    if codec == .identity { return 0 }
-    var longest: UInt64 = 0
-    for place in points.indices {
-      let end = place + 1 < points.count ? points[place + 1].tarOffset.bytes : tarByteCount
-      longest = max(longest, end - points[place].tarOffset.bytes)
-    }
-    return longest
+    codec == .identity ? 0 : points.longestSpan(decodedByteCount: tarByteCount)
   }
 }

@@ -80,13 +80,22 @@ package struct SeekTable: Sendable, Equatable {
   /// format: common compressors end one after at most 8 MiB, of zeros; zlib's stored blocks end
   /// after 64 KiB. For zstd it is a frame, plus the spacing. A plain blob has spans of any size: 0.
   package var longestSpan: UInt64 {
-    if codec == .identity { return 0 }
-    let ends = points.dropFirst().map(\.tarOffset) + [TarOffset(decodedByteCount)]
-    return zip(points, ends).lazy.compactMap { $1.distance(from: $0.tarOffset) }.max() ?? 0
+    codec == .identity ? 0 : points.longestSpan(decodedByteCount: decodedByteCount)
   }
 }
 
 extension RandomAccessCollection where Element == SeekPoint {
+  /// The most decoded bytes between a point and the next, or the end of the stream.
+  package func longestSpan(decodedByteCount: UInt64) -> UInt64 {
+    var longest: UInt64 = 0
+    var end = TarOffset(decodedByteCount)
+    for point in reversed() {
+      longest = Swift.max(longest, end.distance(from: point.tarOffset) ?? 0)
+      end = point.tarOffset
+    }
+    return longest
+  }
+
   /// The position of the last point at or before `offset`; `nil` when all lie behind it.
   package func index(atOrBefore offset: TarOffset) -> Index? {
     var (low, count) = (startIndex, count)

@@ -44,7 +44,7 @@ package struct TreeFileSystem: FuseFileSystem {
     let directory = try node(parent)
     guard directory.kind == .directory else { throw .notADirectory }
     if name.elementsEqual("..".utf8) { return attributes(directory.parent) }
-    return tree.child(name, of: directory).map(attributes)
+    return tree.child(of: directory) { $0.compare(to: name) }.map(attributes)
   }
 
   package func attributes(of inode: InodeNumber) throws(POSIXErrno) -> FuseAttributes {
@@ -172,21 +172,5 @@ extension DirectoryReplyBuffer {
   ) -> Bool {
     let bytes = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
     return append(bytes, attributes, cookie: cookie)
-  }
-}
-
-extension Tree {
-  /// The child with exactly these bytes as its name.
-  ///
-  /// Binary search, no allocation.
-  fileprivate func child(_ name: UnsafeRawBufferPointer, of directory: Node) -> NodeID? {
-    var range = childRange(of: directory)
-    while !range.isEmpty {
-      let middle = range.lowerBound + range.count / 2
-      let order = self.name(of: childTable[middle]).compare(to: name)
-      if order == 0 { return childTable[middle].node }
-      range = order < 0 ? (middle + 1)..<range.upperBound : range.lowerBound..<middle
-    }
-    return nil
   }
 }
