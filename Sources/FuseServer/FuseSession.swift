@@ -89,13 +89,10 @@ package final class FuseSession: Sendable {
     var workers: [NativeThread] = []
     do throws(FuseError) {
       for index in 0..<core.options.readWorkerCount {
-        let place = core.options.requestThreadCount + index
-        workers.append(
-          try .start(named: "fuse-read-\(index)") { core.performReads(thread: place) }
-        )
+        workers.append(try .start(named: "fuse-read-\(index)") { core.performReads() })
       }
       for index in 0..<core.options.requestThreadCount {
-        let loop = RequestLoop(connection: connection, stopEvent: stopEvent, thread: index)
+        let loop = RequestLoop(connection: connection, stopEvent: stopEvent)
         requests.append(
           try .start(named: "fuse-\(index)") {
             let end = loop.run()
@@ -199,10 +196,4 @@ extension FuseSession {
   ///
   /// Requests that libfuse answers by itself count too.
   package var requestCounts: [String: UInt64] { core.counters.snapshot }
-
-  /// What the session's threads are working on, longest first; reads that wait are not among it.
-  package var requestsInFlight: [FuseRequestInFlight] { core.inFlight.snapshot }
-
-  /// What libfuse logged since this was last asked, at most the last 16 messages of the process.
-  package static func takeLibraryMessages() -> [String] { LibraryLog.take() }
 }

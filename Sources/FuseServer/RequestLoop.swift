@@ -20,8 +20,6 @@ enum LoopEnd: Equatable, Sendable {
 struct RequestLoop: Sendable {
   let connection: Connection
   let stopEvent: StopEvent
-  /// The place in the table of requests in flight.
-  let thread: Int
 
   /// Takes and answers requests until the end.
   func run() -> LoopEnd {
@@ -90,9 +88,7 @@ struct RequestLoop: Sendable {
     guard let header = buffer.mem?.load(as: fuse_in_header.self) else { return nil }
     let core = connection.core
     core.counters.count(header.opcode)
-    core.inFlight.begin(thread: thread, opcode: header.opcode, inode: header.nodeid)
     fuse_session_process_buf(connection.session, &buffer)
-    core.inFlight.end(thread: thread)
     return nil
   }
 }

@@ -15,7 +15,6 @@ final class ServerCore: Sendable {
   let options: FuseOptions
   let offer: KernelOffer
   let counters = RequestCounters()
-  let inFlight: InFlightTable
   let reads: ReadPool
   private let memoryKey: pthread_key_t
 
@@ -27,7 +26,6 @@ final class ServerCore: Sendable {
     self.fileSystem = fileSystem
     self.options = options
     self.offer = offer
-    inFlight = InFlightTable(threadCount: options.requestThreadCount + options.readWorkerCount)
     reads = ReadPool(capacity: options.readQueueCapacity)
     var key = pthread_key_t()
     let failure = pthread_key_create(&key, nil)
@@ -62,12 +60,10 @@ final class ServerCore: Sendable {
   }
 
   /// What a read worker does until the reads are closed.
-  func performReads(thread: Int) {
+  func performReads() {
     withAnswerMemory {
       while let job = reads.next() {
-        inFlight.begin(thread: thread, opcode: FUSE_READ.rawValue, inode: job.file.rawValue)
         perform(job)
-        inFlight.end(thread: thread)
       }
     }
   }
