@@ -20,6 +20,12 @@ let argumentParser = Target.Dependency.product(
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nio = ["NIOCore", "NIOPosix", "NIOHTTP1"].map {
+  Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let toml = Target.Dependency.product(name: "TOMLKit", package: "TOMLKit")
 
 let package = Package(
   name: "banger-fs",
@@ -27,7 +33,11 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
   ],
   targets: [
@@ -52,7 +62,14 @@ let package = Package(
     .target(name: "FuseServer", dependencies: ["CFuse3"], swiftSettings: common),
     .target(
       name: "ImageStore",
-      dependencies: ["OCISpec", system, crypto],
+      dependencies: ["Offsets", "OCISpec", "TarFormat", "SeekableCompression", system, crypto],
+      swiftSettings: common
+    ),
+    .target(
+      name: "Registry",
+      dependencies: [
+        "OCISpec", "ImageStore", httpClient, nio[0], nio[2], nioSSL, subprocess, system, toml,
+      ],
       swiftSettings: common
     ),
     .target(
@@ -77,7 +94,7 @@ let package = Package(
       name: "BangerFS",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
-        "ImageStore", "Layers", "TreeMount", "Ext4Image", argumentParser, system,
+        "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image", argumentParser, system,
       ],
       swiftSettings: common
     ),
@@ -93,6 +110,13 @@ let package = Package(
       name: "fuse-fixture",
       dependencies: ["FuseServer"],
       path: "Tests/FuseFixture",
+      swiftSettings: common
+    ),
+    // A registry that does what it is told, also what a real one would not.
+    .target(
+      name: "TestRegistry",
+      dependencies: ["TestKit", crypto, nioSSL] + nio,
+      path: "Tests/TestRegistry",
       swiftSettings: common
     ),
     .testTarget(name: "ArchitectureTests", swiftSettings: common),
@@ -116,6 +140,11 @@ let package = Package(
     .testTarget(
       name: "ImageStoreTests",
       dependencies: ["ImageStore", "OCISpec", "TestKit", system, crypto],
+      swiftSettings: common
+    ),
+    .testTarget(
+      name: "RegistryTests",
+      dependencies: ["Registry", "ImageStore", "OCISpec", "TestKit", "TestRegistry", system],
       swiftSettings: common
     ),
     .testTarget(
@@ -147,7 +176,7 @@ let package = Package(
     ),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["BangerFS", "FileTree", "TestKit", "mount-witness"],
+      dependencies: ["BangerFS", "FileTree", "TestKit", "TestRegistry", "mount-witness"],
       swiftSettings: common
     ),
   ],

@@ -61,10 +61,10 @@ extension CommandFailure {
   init(_ error: SpecError) {
     self.init(.usage, "\(error)")
     switch error {
-    case .registryReference(let text) where text.hasPrefix("/") || text.hasPrefix("."):
+    case .badImageName(let text, _) where text.hasPrefix("/") || text.hasPrefix("."):
       hint = "a layout directory is named oci:\(text)"
-    case .registryReference, .unsupportedTransport:
-      hint = "copy the image into a layout first, as skopeo copy docker://IMAGE oci:DIR:TAG does"
+    case .badImageName, .unsupportedTransport:
+      hint = "an image is named \(Reference.grammar)"
     case .badTag, .badDigest, .unsupportedDigestAlgorithm:
       hint = "an image is named \(Reference.grammar)"
     default: break

@@ -25,7 +25,7 @@ final class MountLog: Sendable {
   }
 
   func mounted(_ image: ResolvedImage, at place: Mountpoint) {
-    line("mounted \(image.reference.text) (\(image.digest)) at \(place.text)")
+    line("mounted \(image.reference) (\(image.digest)) at \(place.text)")
   }
 
   var report: @Sendable (ReadFailure) -> Void {

@@ -37,7 +37,7 @@ final class PrivateMount: Sendable {
     let options = FuseOptions(
       for: .copying,
       of: files,
-      sourceName: Array(image.reference.text.utf8)
+      sourceName: Array(image.reference.utf8)
     )
     do {
       session = try FuseSession(

@@ -37,7 +37,13 @@ enum Wiring {
 
   static func resolve(_ options: ImageOptions) throws -> ResolvedImage {
     let resolver = ImageResolver(platform: try Platform(parsing: options.platform))
-    return try resolver.resolve(try Reference(options.reference))
+    switch try Reference(options.reference) {
+    case .layout(let reference): return try resolver.resolve(reference)
+    case .archive(let reference):
+      throw CommandFailure(.usage, "\(reference.text): archives are not read yet")
+    case .registry(let reference):
+      throw CommandFailure(.usage, "\(reference.text): registries are not asked yet")
+    }
   }
 
   /// Opens the image: indexes what is not indexed, with a progress line on a terminal.

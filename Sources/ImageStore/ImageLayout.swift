@@ -9,7 +9,7 @@ package import SystemPackage
 /// An open image layout directory.
 ///
 /// Usable from any thread. Holds the directory open, so that renaming it changes nothing.
-package final class ImageLayout: Sendable {
+package final class ImageLayout: ImageSource {
   package let path: FilePath
   /// The content of `index.json` when the layout was opened.
   package let index: ImageIndex
@@ -43,40 +43,8 @@ package final class ImageLayout: Sendable {
   }
 
   /// Where a blob is, for messages; use `openBlob` to read it.
-  package func path(of digest: Digest) -> FilePath {
+  package func place(of digest: Digest) -> FilePath {
     path.appending("blobs").appending(digest.algorithm.rawValue).appending(digest.hex)
-  }
-
-  /// The bytes of a document, with size and digest checked.
-  ///
-  /// Taken from the descriptor where it embeds them, else from the layout.
-  package func document(_ descriptor: Descriptor) throws(ImageStoreError) -> [UInt8] {
-    let digest = descriptor.digest
-    guard descriptor.byteCount <= SpecLimits.documentByteCount else {
-      throw .invalidDocument(
-        .blob(digest),
-        .documentTooLarge(
-          byteCount: descriptor.byteCount,
-          limit: SpecLimits.documentByteCount
-        )
-      )
-    }
-    let bytes: [UInt8]
-    if let data = descriptor.data {
-      bytes = data
-    } else {
-      bytes = try openBlob(descriptor).readAll()
-    }
-    guard UInt64(bytes.count) == descriptor.byteCount else {
-      throw .blobSizeMismatch(
-        digest,
-        expected: descriptor.byteCount,
-        actual: UInt64(bytes.count)
-      )
-    }
-    let actual = DigestHasher.digest(of: bytes, digest.algorithm)
-    guard actual == digest else { throw .digestMismatch(expected: digest, actual: actual) }
-    return bytes
   }
 
   /// Reads one of the two files that no descriptor points to.
@@ -133,17 +101,5 @@ package final class ImageLayout: Sendable {
     } catch {
       throw .system(error)
     }
-  }
-}
-
-/// Reads a document and says which one was at fault.
-func parsing<Value>(
-  _ document: ImageStoreError.Document,
-  _ read: () throws(SpecError) -> Value
-) throws(ImageStoreError) -> Value {
-  do {
-    return try read()
-  } catch {
-    throw .invalidDocument(document, error)
   }
 }

@@ -6,14 +6,14 @@
 
 import OCISpec
 
-/// The named entries at the top of a layout.
+/// The named entries at the top of a source.
 struct ImageNames {
-  private let layout: ImageLayout
+  private let source: any ImageSource
   private let entries: [Descriptor]
 
-  init(_ layout: ImageLayout) {
-    self.layout = layout
-    entries = layout.index.manifests.filter(IndexWalk.isImage)
+  init(_ source: any ImageSource) {
+    self.source = source
+    entries = source.index.manifests.filter(IndexWalk.isImage)
   }
 
   /// The entries called `name`, or without one the only image there is.
@@ -21,7 +21,7 @@ struct ImageNames {
   /// Several entries are returned only where they carry one name and different platforms: then they
   /// are one image.
   func entries(named name: String?) throws(ImageStoreError) -> [Descriptor] {
-    guard !entries.isEmpty else { throw .noImages(layout.path) }
+    guard !entries.isEmpty else { throw .noImages(source.path) }
     guard let name else { return try sameImage(withoutArtifacts) }
     for matches in Self.readings {
       let found = entries.filter { matches($0, name) }

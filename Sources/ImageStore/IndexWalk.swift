@@ -5,11 +5,11 @@ import OCISpec
 
 /// One walk through the indexes of a layout, in document order.
 struct IndexWalk {
-  private let layout: ImageLayout
+  private let source: any ImageSource
   private var visited: Set<Digest> = []
 
-  init(_ layout: ImageLayout) {
-    self.layout = layout
+  init(_ source: any ImageSource) {
+    self.source = source
   }
 
   /// Whether an entry may lead to an image: unknown media types and attestations do not.
@@ -47,7 +47,7 @@ struct IndexWalk {
   /// The entry with a digest, wherever it stands; the entries of one level before those below.
   mutating func find(_ digest: Digest) throws(ImageStoreError) -> Descriptor {
     visited = []
-    var level = layout.index.manifests
+    var level = source.index.manifests
     var depth = 0
     while !level.isEmpty {
       let entries = level.filter(Self.isImage)
@@ -69,7 +69,7 @@ struct IndexWalk {
     guard depth < SpecLimits.indexDepth else {
       throw .indexTooDeep(entry.digest, limit: SpecLimits.indexDepth)
     }
-    let bytes = try layout.document(entry)
+    let bytes = try source.document(entry)
     return try parsing(.blob(entry.digest)) { () throws(SpecError) in
       try ImageIndex(parsing: bytes, as: entry.mediaType).manifests
     }

@@ -9,9 +9,10 @@ package import SystemPackage
 /// The manifest's and the configuration's bytes agree with their digests, and there is one diffID
 /// for each layer. An image may have no layers.
 package struct ResolvedImage: Sendable {
-  package let reference: Reference
+  /// What the image was asked for by, as it was written.
+  package let reference: String
   /// Where the image's blobs are.
-  package let layout: ImageLayout
+  package let source: any ImageSource
   package let manifestDescriptor: Descriptor
   package let manifest: ImageManifest
   package let configuration: ImageConfiguration
@@ -29,7 +30,7 @@ package struct ResolvedImage: Sendable {
 
   /// Opens a layer's blob and checks its size.
   package func open(_ layer: ResolvedLayer) throws(ImageStoreError) -> BlobFile {
-    try layout.openBlob(layer.descriptor)
+    try source.openBlob(layer.descriptor)
   }
 }
 

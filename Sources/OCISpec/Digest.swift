@@ -102,6 +102,9 @@ func hexadecimal(_ bytes: [UInt8]) -> String {
 func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 func isLowercase(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7A }
 func isUppercase(_ byte: UInt8) -> Bool { byte >= 0x41 && byte <= 0x5A }
+func isHexadecimal(_ byte: UInt8) -> Bool {
+  isDigit(byte) || (0x61...0x66).contains(byte) || (0x41...0x46).contains(byte)
+}
 
 private func lowercaseNibble(_ byte: UInt8) -> UInt8? {
   switch byte {

@@ -9,9 +9,10 @@ package enum SpecError: Error, Sendable, Equatable {
   // References, digests and platforms.
   case emptyReference
   case unsupportedTransport(String)
-  case registryReference(String)
+  case badImageName(String, ImageNameFault)
   case emptyDirectory
-  case nulInDirectory
+  case emptyArchivePath
+  case nulInPath
   case badTag(String)
   case badDigest(String)
   case unsupportedDigestAlgorithm(String)
@@ -56,10 +57,11 @@ extension SpecError: CustomStringConvertible {
     case .emptyReference: "empty image reference: expected \(Reference.grammar)"
     case .unsupportedTransport(let name):
       "transport \(name) is not supported: expected \(Reference.grammar)"
-    case .registryReference(let text):
-      "\(text): no transport, and registries are not supported: expected \(Reference.grammar)"
-    case .emptyDirectory: "no layout directory in the reference: expected \(Reference.grammar)"
-    case .nulInDirectory: "the layout directory contains a NUL byte"
+    case .badImageName(let text, let fault): "\"\(text)\" is not the name of an image: \(fault)"
+    case .emptyDirectory:
+      "no layout directory in the reference: expected \(LayoutReference.grammar)"
+    case .emptyArchivePath: "no archive in the reference: expected \(Reference.grammar)"
+    case .nulInPath: "the path in the reference contains a NUL byte"
     case .badTag(let text): "\"\(text)\" is not an image name"
     case .badDigest(let text): "\"\(text)\" is not a digest"
     case .unsupportedDigestAlgorithm(let name): "digest algorithm \(name) is not supported"

@@ -67,7 +67,7 @@ struct ImageFacts: Encodable {
 
   init(_ image: ResolvedImage) {
     let configuration = image.configuration
-    reference = image.reference.text
+    reference = image.reference
     digest = image.digest.description
     mediaType = image.manifestDescriptor.mediaType.description
     platform = image.platform.description

@@ -88,7 +88,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     _ tools: E2fsTools
   ) async throws -> Ext4Result {
     guard !resolved.layers.isEmpty else {
-      throw CommandFailure(.invalidImage, "\(resolved.reference.text): the image has no layers")
+      throw CommandFailure(.invalidImage, "\(resolved.reference): the image has no layers")
     }
     let mountpoints = try Wiring.cache(image.cache).path.appending("banger/mounts")
     let mount = try PrivateMount(opened.files, of: resolved, below: mountpoints)

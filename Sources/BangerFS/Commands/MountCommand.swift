@@ -96,7 +96,7 @@ struct MountCommand: ParsableCommand {
     let fuseOptions = FuseOptions(
       for: .use(allowsOtherUsers: options.allowsOtherUsers),
       of: opened.files,
-      sourceName: Array(resolved.reference.text.utf8)
+      sourceName: Array(resolved.reference.utf8)
     )
     let fileSystem = TreeFileSystem(files: opened.files, reportFailure: logger.report)
     // Before there is a mount, so that none is left behind.

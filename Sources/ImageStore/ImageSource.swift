@@ -1,0 +1,69 @@
+// What the rest of the program needs of a place that holds images: an index of them, and blobs by
+// digest. A layout directory is one, an archive is another.
+
+package import OCISpec
+package import SystemPackage
+
+/// A place that holds the documents and blobs of images.
+///
+/// Usable from any thread; methods may block.
+package protocol ImageSource: AnyObject, Sendable {
+  /// The directory or the archive, as it was opened.
+  var path: FilePath { get }
+  /// The images of this place.
+  var index: ImageIndex { get }
+
+  /// Opens a blob and checks its type and size, not its content.
+  ///
+  /// - Throws: `.blobMissing`, `.blobNotAPlainFile`, `.blobSizeMismatch`, or the system's refusal.
+  func openBlob(_ blob: Descriptor) throws(ImageStoreError) -> BlobFile
+
+  /// Where a blob is, for messages; use `openBlob` to read it.
+  func place(of digest: Digest) -> FilePath
+}
+
+extension ImageSource {
+  /// The bytes of a document, with size and digest checked.
+  ///
+  /// Taken from the descriptor where it embeds them, else from the blob.
+  package func document(_ descriptor: Descriptor) throws(ImageStoreError) -> [UInt8] {
+    let digest = descriptor.digest
+    guard descriptor.byteCount <= SpecLimits.documentByteCount else {
+      throw .invalidDocument(
+        .blob(digest),
+        .documentTooLarge(
+          byteCount: descriptor.byteCount,
+          limit: SpecLimits.documentByteCount
+        )
+      )
+    }
+    let bytes: [UInt8]
+    if let data = descriptor.data {
+      bytes = data
+    } else {
+      bytes = try openBlob(descriptor).readAll()
+    }
+    guard UInt64(bytes.count) == descriptor.byteCount else {
+      throw .blobSizeMismatch(
+        digest,
+        expected: descriptor.byteCount,
+        actual: UInt64(bytes.count)
+      )
+    }
+    let actual = DigestHasher.digest(of: bytes, digest.algorithm)
+    guard actual == digest else { throw .digestMismatch(expected: digest, actual: actual) }
+    return bytes
+  }
+}
+
+/// Reads a document and says which one was at fault.
+func parsing<Value>(
+  _ document: ImageStoreError.Document,
+  _ read: () throws(SpecError) -> Value
+) throws(ImageStoreError) -> Value {
+  do {
+    return try read()
+  } catch {
+    throw .invalidDocument(document, error)
+  }
+}
