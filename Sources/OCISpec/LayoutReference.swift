@@ -18,6 +18,16 @@ package struct LayoutReference: Hashable, Sendable {
   /// The accepted form, for messages.
   package static let grammar = "oci:DIR[:TAG][@DIGEST]"
 
+  /// Reads a reference of this form.
+  ///
+  /// - Throws: `.unsupportedTransport` for a reference of another form.
+  package init(_ text: String) throws(SpecError) {
+    guard case .layout(let reference) = try Reference(text) else {
+      throw .unsupportedTransport(printable(text))
+    }
+    self = reference
+  }
+
   /// Reads what stands behind `oci:`.
   init(_ text: String, place: ArraySlice<UInt8>) throws(SpecError) {
     let (place, digest) = try ReferenceText.splitDigest(place)

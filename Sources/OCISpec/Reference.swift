@@ -29,7 +29,9 @@ package enum Reference: Hashable, Sendable {
     }
     let transport = bytes.prefix { $0 != UInt8(ascii: ":") }
     let rest = bytes[transport.endIndex...].dropFirst()
-    switch rest.isEmpty ? "" : String(decoding: transport, as: UTF8.self) {
+    // Without a colon even "oci" is a name.
+    let hasColon = transport.endIndex < bytes.endIndex
+    switch hasColon ? String(decoding: transport, as: UTF8.self) : "" {
     case "oci": self = .layout(try LayoutReference(text, place: rest))
     case "oci-archive": self = .archive(try ArchiveReference(text, .oci, place: rest))
     case "docker-archive": self = .archive(try ArchiveReference(text, .docker, place: rest))

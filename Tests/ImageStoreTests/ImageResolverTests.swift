@@ -18,7 +18,7 @@ struct Scratch {
 
   func resolve(_ suffix: String = "", platform: String = "linux/amd64") throws -> ResolvedImage {
     try ImageResolver(platform: Platform(parsing: platform))
-      .resolve(try Reference("oci:\(fixture.path)\(suffix)"))
+      .resolve(try LayoutReference("oci:\(fixture.path)\(suffix)"))
   }
 
   /// The digest of the image that a reference means.

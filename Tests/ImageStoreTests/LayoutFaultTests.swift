@@ -70,7 +70,7 @@ struct LayoutFaultTests {
       withDestinationPath: scratch.fixture.path
     )
     #expect(
-      try ImageResolver().resolve(Reference("oci:\(link)")).digest.description == image.digest
+      try ImageResolver().resolve(LayoutReference("oci:\(link)")).digest.description == image.digest
     )
   }
 

@@ -43,7 +43,7 @@ struct RealLayoutTests {
   private func resolve(_ reference: String, platform: String = "linux/amd64") throws
     -> ResolvedImage
   {
-    try ImageResolver(platform: Platform(parsing: platform)).resolve(Reference(reference))
+    try ImageResolver(platform: Platform(parsing: platform)).resolve(LayoutReference(reference))
   }
 
   /// Checks every layer of an image with tools of its own: stored digest, size and diffID.

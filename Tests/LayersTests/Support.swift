@@ -187,7 +187,7 @@ final class StoredImage: Sendable {
   }
 
   func resolve() throws -> ResolvedImage {
-    try ImageResolver().resolve(try Reference("oci:\(fixture.path):latest"))
+    try ImageResolver().resolve(try LayoutReference("oci:\(fixture.path):latest"))
   }
 
   func open(
