@@ -1,0 +1,66 @@
+// Everything that can go wrong between the name of an image and its blobs in the cache, and of which
+// kind it is. No case holds a secret: no token, no password, no query of a URL, no content of a file.
+
+package import SystemPackage
+
+/// Why an image cannot be pulled.
+package enum RegistryError: Error, Sendable, Equatable {
+  // What the user's machine says: configuration, credentials, certificates, proxies.
+  case configurationUnreadable(operation: String, FilePath, Errno)
+  case invalidConfiguration(FilePath, ConfigurationFault)
+  /// The name fits several registries, and the configuration wants it to be unambiguous.
+  case ambiguousShortName(String, candidates: [String])
+  case blocked(String, by: FilePath)
+  /// The configuration makes something of the name that is no name.
+  case badRewrite(of: String, to: String, by: FilePath)
+  case helperFailed(name: String, HelperFault)
+  case badProxy(variable: String, ProxyFault)
+
+  /// What an exit code is chosen by.
+  package enum Kind: Sendable, Equatable {
+    /// No such name, tag or platform.
+    case notFound
+    /// Bytes that are not what they should be.
+    case invalid
+    /// Credentials are missing or not enough.
+    case notPermitted
+    /// A registry, a proxy or a program that cannot be used.
+    case unavailable
+    /// Trying again later may help.
+    case temporary
+    case localIO
+    /// The user's own configuration or wording has to change.
+    case configuration
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .configurationUnreadable: .localIO
+    case .invalidConfiguration, .ambiguousShortName, .badRewrite, .badProxy: .configuration
+    case .blocked, .helperFailed: .unavailable
+    }
+  }
+}
+
+extension RegistryError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .configurationUnreadable(let operation, let path, let errno):
+      "\(path): cannot \(operation): \(errno)"
+    case .invalidConfiguration(let path, let fault): "\(path): \(fault)"
+    case .ambiguousShortName(let name, let candidates):
+      "\"\(name)\" is a short name, choose one of \(Self.list(candidates))"
+    case .blocked(let name, let path): "\(name): blocked by \(path)"
+    case .badRewrite(let name, let target, let path):
+      "\(name): \(path) makes it \"\(target)\", which is not the name of an image"
+    case .helperFailed(let name, let fault): "credential helper \(name): \(fault)"
+    case .badProxy(let variable, let fault): "\(variable): \(fault)"
+    }
+  }
+
+  /// At most 16 of the names.
+  private static func list(_ names: [String]) -> String {
+    let shown = names.prefix(16).joined(separator: ", ")
+    return names.count > 16 ? "\(shown) and \(names.count - 16) more" : shown
+  }
+}
