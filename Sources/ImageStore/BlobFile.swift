@@ -1,11 +1,12 @@
-// An open blob: bytes at any position, for as long as anybody holds it. Knows its digest and that
-// its size is right; whether its content is, the reader of the whole blob has to find out.
+// An open blob: bytes at any position, for as long as anybody holds it. It is a file of its own, or a
+// run of bytes inside an archive. Knows its digest and that its size is right; whether its content
+// is, the reader of the whole blob has to find out.
 
 import Glibc
 package import OCISpec
 import SystemPackage
 
-/// A blob that was opened, found to be a regular file and to have the size its descriptor says.
+/// A blob that was opened, found to be in a regular file and to have the size its descriptor says.
 ///
 /// Usable from any thread. The file stays open for the life of the object, so a blob that is
 /// replaced or removed under its name meanwhile goes on being served as it was.
@@ -15,6 +16,8 @@ package final class BlobFile: Sendable {
   package let byteCount: UInt64
   /// Which file this was when it was opened.
   package let identity: Identity
+  /// Where the blob begins in its file.
+  private let start: UInt64
   private let descriptor: FileDescriptor
 
   /// What tells one state of one file from another, so that a verified blob need not be verified
@@ -22,41 +25,55 @@ package final class BlobFile: Sendable {
   package struct Identity: Hashable, Sendable {
     package let device: UInt64
     package let inode: UInt64
+    /// The size of the whole file in bytes.
     package let byteCount: UInt64
     /// When the content last changed, in seconds since 1970 and nanoseconds.
     package let modifiedSeconds: Int64
     package let modifiedNanoseconds: Int64
+    /// Where the blob begins in the file; 0 where it is the file.
+    package let start: UInt64
 
     package init(
       device: UInt64,
       inode: UInt64,
       byteCount: UInt64,
       modifiedSeconds: Int64,
-      modifiedNanoseconds: Int64
+      modifiedNanoseconds: Int64,
+      start: UInt64 = 0
     ) {
       self.device = device
       self.inode = inode
       self.byteCount = byteCount
       self.modifiedSeconds = modifiedSeconds
       self.modifiedNanoseconds = modifiedNanoseconds
+      self.start = start
     }
 
-    init(_ status: stat) {
+    init(_ status: stat, start: UInt64 = 0) {
       self.init(
         device: UInt64(status.st_dev),
         inode: UInt64(status.st_ino),
         byteCount: UInt64(clamping: status.st_size),
         modifiedSeconds: Int64(status.st_mtim.tv_sec),
-        modifiedNanoseconds: Int64(status.st_mtim.tv_nsec)
+        modifiedNanoseconds: Int64(status.st_mtim.tv_nsec),
+        start: start
       )
     }
   }
 
-  private init(digest: Digest, identity: Identity, descriptor: FileDescriptor) {
+  /// Takes `byteCount` bytes of an open file, from `identity.start` on; `descriptor` is closed with
+  /// the blob.
+  init(
+    _ digest: Digest,
+    byteCount: UInt64,
+    in descriptor: FileDescriptor,
+    identity: Identity
+  ) {
     self.digest = digest
-    self.byteCount = identity.byteCount
+    self.byteCount = byteCount
     self.identity = identity
     self.descriptor = descriptor
+    start = identity.start
   }
 
   deinit {
@@ -96,7 +113,7 @@ package final class BlobFile: Sendable {
         actual: identity.byteCount
       )
     }
-    self.init(digest: blob.digest, identity: identity, descriptor: descriptor)
+    self.init(blob.digest, byteCount: identity.byteCount, in: descriptor, identity: identity)
   }
 
   private static func openPlainFile(
@@ -130,7 +147,7 @@ package final class BlobFile: Sendable {
     let target = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
     let filled: Int
     do {
-      filled = try descriptor.readFully(at: offset, into: target)
+      filled = try descriptor.readFully(at: start + offset, into: target)
     } catch {
       throw .blobUnreadable(digest, at: offset, error)
     }
@@ -143,7 +160,7 @@ package final class BlobFile: Sendable {
   /// The identity of the open file now; it differs from `identity` once the file was written to.
   package func currentIdentity() throws(ImageStoreError) -> Identity {
     do {
-      return Identity(try fileStatus(of: descriptor))
+      return Identity(try fileStatus(of: descriptor), start: start)
     } catch {
       throw .blobUnreadable(digest, at: 0, error)
     }

@@ -166,6 +166,9 @@ extension LayerStore {
     bytes.append(blob.identity.byteCount)
     bytes.append(blob.identity.modifiedSeconds)
     bytes.append(blob.identity.modifiedNanoseconds)
+    // One file may hold many blobs: an archive does.
+    bytes.append(blob.identity.start)
+    bytes.append(blob.byteCount)
     return bytes.bytes
   }
 }
