@@ -38,6 +38,24 @@ package struct TarScanner {
     if case .ended = assembler.phase { true } else { false }
   }
 
+  /// How many of the bytes from `offset` on are data and padding that nobody looks at.
+  ///
+  /// Behind a member's headers: its stored data, then padding.
+  package var skippableByteCount: UInt64 {
+    if case .skipping(let count) = assembler.phase { count } else { 0 }
+  }
+
+  /// Passes over `count` bytes that are not handed in, at most `skippableByteCount`.
+  ///
+  /// For streams that can be read at any position.
+  package mutating func skip(_ count: UInt64) {
+    let rest = skippableByteCount
+    precondition(count <= rest, "more than data and padding is skipped")
+    guard count > 0 else { return }
+    offset = TarOffset(offset.bytes + count)
+    assembler.phase = count == rest ? .header : .skipping(rest - count)
+  }
+
   /// Takes bytes from `position` on, which moves behind them, up to and including a member's
   /// headers.
   ///
