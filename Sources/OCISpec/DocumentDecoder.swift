@@ -8,7 +8,8 @@ enum DocumentDecoder {
   /// Decodes one document of at most `SpecLimits.documentByteCount` bytes.
   static func decode<Wire: Decodable>(
     _ type: Wire.Type,
-    from bytes: [UInt8]
+    from bytes: [UInt8],
+    root: DocumentScan.Root = .object
   ) throws(SpecError) -> Wire {
     guard UInt64(bytes.count) <= SpecLimits.documentByteCount else {
       throw .documentTooLarge(
@@ -16,7 +17,7 @@ enum DocumentDecoder {
         limit: SpecLimits.documentByteCount
       )
     }
-    try DocumentScan.check(bytes)
+    try DocumentScan.check(bytes, root: root)
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
     } catch let error as DecodingError {

@@ -12,7 +12,7 @@ struct DocumentScan {
   ///
   /// Some parsers ignore case, so `Layers` beside `layers` is as ambiguous as two `layers`.
   private static let uniqueInAnyCase = [
-    "layers", "manifests", "digest", "config", "rootfs", "diff_ids",
+    "layers", "manifests", "digest", "config", "rootfs", "diff_ids", "repotags",
   ].map { Array($0.utf8) }
 
   /// Keys of which one object may have only one with this spelling.
@@ -41,23 +41,29 @@ struct DocumentScan {
     self.bytes = bytes
   }
 
-  /// Checks one document, which must be a JSON object.
+  /// What a document must be.
+  enum Root {
+    case object, array
+  }
+
+  /// Checks one document.
   ///
   /// - Throws: `.badJSON` with the byte position of the fault.
-  static func check(_ bytes: [UInt8]) throws(SpecError) {
+  static func check(_ bytes: [UInt8], root: Root = .object) throws(SpecError) {
     do {
       _ = try UTF8Span(validating: bytes.span)
     } catch {
       throw .badJSON(.notUTF8, at: error.byteOffsets.lowerBound)
     }
     var scan = DocumentScan(bytes)
-    try scan.run()
+    try scan.run(root)
   }
 
-  private mutating func run() throws(SpecError) {
+  private mutating func run(_ root: Root) throws(SpecError) {
     skipWhitespace()
-    guard position < bytes.count, bytes[position] == UInt8(ascii: "{") else {
-      throw .badJSON(.notAnObject, at: position)
+    let opening = root == .object ? UInt8(ascii: "{") : UInt8(ascii: "[")
+    guard position < bytes.count, bytes[position] == opening else {
+      throw .badJSON(root == .object ? .notAnObject : .notAnArray, at: position)
     }
     repeat {
       try step()

@@ -43,6 +43,7 @@ package enum SpecError: Error, Sendable, Equatable {
 package enum JSONFault: Sendable, Equatable {
   case notUTF8
   case notAnObject
+  case notAnArray
   case unexpectedByte(UInt8)
   case unbalanced
   case unterminated
@@ -91,6 +92,7 @@ extension JSONFault: CustomStringConvertible {
     switch self {
     case .notUTF8: "invalid UTF-8"
     case .notAnObject: "not a JSON object"
+    case .notAnArray: "not a JSON array"
     case .unexpectedByte(let byte): "unexpected byte 0x\(hexadecimal([byte]))"
     case .unbalanced: "unbalanced bracket"
     case .unterminated: "unterminated JSON text"
