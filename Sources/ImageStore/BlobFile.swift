@@ -49,6 +49,18 @@ package final class BlobFile: Sendable {
       self.start = start
     }
 
+    /// The same file, for a blob that begins elsewhere in it.
+    func starting(at start: UInt64) -> Identity {
+      Identity(
+        device: device,
+        inode: inode,
+        byteCount: byteCount,
+        modifiedSeconds: modifiedSeconds,
+        modifiedNanoseconds: modifiedNanoseconds,
+        start: start
+      )
+    }
+
     init(_ status: stat, start: UInt64 = 0) {
       self.init(
         device: UInt64(status.st_dev),

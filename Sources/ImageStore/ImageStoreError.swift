@@ -7,6 +7,7 @@ package import SystemPackage
 package enum ImageStoreError: Error, Sendable, Equatable {
   // There is no such thing.
   case noLayout(FilePath)
+  case noArchive(FilePath)
   case noImages(FilePath)
   case noSuchName(String, available: [String])
   case noSuchDigest(Digest)
@@ -17,6 +18,7 @@ package enum ImageStoreError: Error, Sendable, Equatable {
   // It is there, and wrong.
   case notALayout(FilePath, missing: String)
   case notAPlainFile(FilePath)
+  case badArchive(FilePath, ArchiveFault)
   case invalidDocument(Document, SpecError)
   case indexTooDeep(Digest, limit: Int)
   case blobMissing(Digest)
@@ -50,9 +52,10 @@ package enum ImageStoreError: Error, Sendable, Equatable {
 
   package var kind: Kind {
     switch self {
-    case .noLayout, .noImages, .noSuchName, .noSuchDigest, .noSuchPlatform, .severalImages:
+    case .noLayout, .noArchive, .noImages, .noSuchName, .noSuchDigest, .noSuchPlatform,
+      .severalImages:
       .notFound
-    case .notALayout, .notAPlainFile, .invalidDocument, .indexTooDeep, .blobMissing,
+    case .notALayout, .notAPlainFile, .badArchive, .invalidDocument, .indexTooDeep, .blobMissing,
       .blobNotAPlainFile, .blobSizeMismatch, .digestMismatch:
       .invalid
     case .failed, .blobUnreadable: .localIO
@@ -75,6 +78,7 @@ extension ImageStoreError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .noLayout(let path): "\(path): no such image layout"
+    case .noArchive(let path): "\(path): no such archive"
     case .noImages(let path): "\(path): the layout lists no image"
     case .noSuchName(let name, let available):
       "no image named \(name); there is \(Self.list(available))"
@@ -84,6 +88,7 @@ extension ImageStoreError: CustomStringConvertible {
     case .severalImages(let names): "several images, choose one of \(Self.list(names))"
     case .notALayout(let path, let missing): "\(path): not an image layout: no \(missing)"
     case .notAPlainFile(let path): "\(path): not a plain file (symbolic links are refused)"
+    case .badArchive(let path, let fault): "\(path): \(fault)"
     case .invalidDocument(let document, let cause): "\(document): \(cause)"
     case .indexTooDeep(let digest, let limit): "index \(digest): nested deeper than \(limit)"
     case .blobMissing(let digest): "blob \(digest): not in the layout"
