@@ -7,7 +7,7 @@ enum Architecture {
 
   /// Plain threads: everything below the blob cache, and the pure targets.
   static let synchronousTargets = pureTargets.union([
-    "FlatArrays", "SeekableCompression", "Layers", "TreeMount", "FuseServer",
+    "FlatArrays", "SeekableCompression", "ImageStore", "Layers", "TreeMount", "FuseServer",
   ])
 
   /// All modules that a target's files may import.
@@ -19,7 +19,13 @@ enum Architecture {
     "FlatArrays": system,
     "SeekableCompression": system.union(["Offsets", "CZlib", "CZstd"]),
     "FuseServer": system.union(["CFuse3"]),
-    "ImageStore": system.union(["OCISpec", "SystemPackage", "Crypto"]),
+    "ImageStore": system.union([
+      "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "SystemPackage", "Crypto",
+    ]),
+    "Registry": system.union([
+      "OCISpec", "ImageStore", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL",
+      "Subprocess", "TOMLKit", "FoundationEssentials", "Dispatch",
+    ]),
     "Layers": system.union([
       "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
       "ImageStore", "SystemPackage", "Dispatch",
@@ -28,7 +34,8 @@ enum Architecture {
     "Ext4Image": system.union(["Offsets", "FlatArrays", "FileTree", "SystemPackage", "Subprocess"]),
     "BangerFS": system.union([
       "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
-      "ImageStore", "Layers", "TreeMount", "Ext4Image", "ArgumentParser", "SystemPackage",
+      "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image", "ArgumentParser",
+      "SystemPackage",
       "Dispatch", "Foundation",
     ]),
   ]
