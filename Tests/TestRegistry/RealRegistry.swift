@@ -22,7 +22,6 @@ package final class RealRegistry {
   ///   - authority: Who signs its certificate; plain HTTP without.
   ///   - account: The only one who may pull and push; everybody without.
   /// - Throws: What it says where it does not start.
-  /// - Throws: What it says where it does not start.
   package init(
     authority: TestAuthority? = nil,
     account: (user: String, password: String)? = nil
