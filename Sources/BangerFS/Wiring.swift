@@ -67,16 +67,17 @@ enum Wiring {
       store: store,
       lowerLinks: options.followsDirectoryLinks ? .follow : .replace
     )
-    // Sizes are a document's claims: their sum may be beyond any number.
-    let total = image.layers.reduce(UInt64(0)) { total, layer in
-      let (sum, overflow) = total.addingReportingOverflow(layer.descriptor.byteCount)
-      return overflow ? .max : sum
-    }
-    let progress = ProgressLine("reading layers", total: total)
-    defer { progress.finish() }
-    return try endingOnSignals {
+    let progress = Progress(options.progress.style)
+    defer { progress.close() }
+    let total = image.layers.reduce(UInt64(0)) { $0.addingSaturated($1.descriptor.byteCount) }
+    progress.begin(
+      ProgressActivity(kind: .readLayers, title: "reading layers", byteCount: total)
+    )
+    let opened = try endingOnSignals {
       try opener.open(image) { progress.advance(by: UInt64($0)) }
     }
+    progress.end()
+    return opened
   }
 
   /// Raises the limit for open files as far as `layerCount` layers need and the hard limit permits.

@@ -58,6 +58,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     let tools = try await E2fsTools.find()
     try FuseSession.requireDevice()
     let (resolved, opened) = try Wiring.open(image)
+    outliveClosedPipes()
     let result = try await cancellingOnSignals {
       try await materialize(resolved, opened, options, tools)
     }
@@ -93,8 +94,8 @@ struct MaterializeCommand: AsyncParsableCommand {
     let mountpoints = try Wiring.cache(image.cache).path.appending("banger/mounts")
     let mount = try PrivateMount(opened.files, of: resolved, below: mountpoints)
     defer { mount.end() }
-    let progress = PhaseProgress()
-    defer { progress.finish() }
+    let progress = Progress(image.progress.style)
+    defer { progress.close() }
     do {
       let result = try await Ext4Builder(tools: tools).build(
         opened.files.tree,
@@ -102,8 +103,9 @@ struct MaterializeCommand: AsyncParsableCommand {
         to: FilePath(output),
         options: options,
         isSourceSound: { mount.readFailure == nil },
-        progress: progress.show
+        progress: BuildProgress(progress).show
       )
+      progress.end()
       if let requestCounts { try RequestCounts.write(mount.requestCounts, to: requestCounts) }
       return result
     } catch {

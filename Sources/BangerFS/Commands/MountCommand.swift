@@ -100,6 +100,7 @@ struct MountCommand: ParsableCommand {
     )
     let fileSystem = TreeFileSystem(files: opened.files, reportFailure: logger.report)
     // Before there is a mount, so that none is left behind.
+    outliveClosedPipes()
     let interruption = Interruption()
     let watcher = SignalWatcher { _ in interruption.request() }
     defer { withExtendedLifetime(watcher) {} }

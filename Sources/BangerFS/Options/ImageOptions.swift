@@ -31,6 +31,7 @@ struct ImageOptions: ParsableArguments {
   var followsDirectoryLinks = false
 
   @OptionGroup var cache: CacheOptions
+  @OptionGroup var progress: ProgressOptions
 }
 
 /// How facts are printed.

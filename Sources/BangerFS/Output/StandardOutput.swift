@@ -69,13 +69,3 @@ enum StandardStreams {
     }
   }
 }
-
-/// Where everything but results goes.
-enum StandardError {
-  /// Best effort: there is nowhere to report a failure to.
-  static func write(_ text: String) {
-    _ = Array(text.utf8).withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-  }
-
-  static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
-}
