@@ -2,7 +2,7 @@
 // places and registries; they never repeat values, which may be secrets.
 
 /// What is wrong with a configuration file.
-package enum ConfigurationFault: Sendable, Equatable {
+package enum ConfigurationFault: Error, Sendable, Equatable {
   // Any file.
   case notAPlainFile
   case tooLarge(limit: Int)
@@ -78,7 +78,7 @@ extension ConfigurationFault: CustomStringConvertible {
 }
 
 /// Why a credential helper gave no answer.
-package enum HelperFault: Sendable, Equatable {
+package enum HelperFault: Error, Sendable, Equatable {
   case badName
   case notFound
   case notStarted
@@ -105,7 +105,7 @@ extension HelperFault: CustomStringConvertible {
 }
 
 /// What is wrong with the address of a proxy.
-package enum ProxyFault: Sendable, Equatable {
+package enum ProxyFault: Error, Sendable, Equatable {
   case badURL
   case badPort
   case unsupportedScheme
