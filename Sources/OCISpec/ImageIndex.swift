@@ -5,6 +5,10 @@
 package struct ImageIndex: Hashable, Sendable {
   package let manifests: [Descriptor]
 
+  package init(manifests: [Descriptor]) {
+    self.manifests = manifests
+  }
+
   /// Reads an index that a descriptor of type `expected` led to.
   package init(parsing bytes: [UInt8], as expected: MediaType) throws(SpecError) {
     let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
