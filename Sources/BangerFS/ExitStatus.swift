@@ -98,7 +98,7 @@ extension ExitStatus {
     switch kind {
     case .notFound: self = .notFound
     case .invalid: self = .invalidImage
-    case .localIO: self = .inputOutput
+    case .localIO, .noSpace: self = .inputOutput
     case .notPermitted: self = .notPermitted
     }
   }

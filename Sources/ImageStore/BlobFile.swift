@@ -9,7 +9,8 @@ import SystemPackage
 /// A blob that was opened, found to be in a regular file and to have the size its descriptor says.
 ///
 /// Usable from any thread. The file stays open for the life of the object, so a blob that is
-/// replaced or removed under its name meanwhile goes on being served as it was.
+/// replaced or removed under its name meanwhile goes on being served as it was. A blob of a layout or
+/// of the cache is locked, shared, just as long: whoever clears the cache lets it be.
 package final class BlobFile: Sendable {
   package let digest: Digest
   /// The size of the blob in bytes.
@@ -110,6 +111,7 @@ package final class BlobFile: Sendable {
     against blob: Descriptor,
     path: FilePath
   ) throws(ImageStoreError) {
+    descriptor.holdShared(isPatient: false)
     let status: stat
     do {
       status = try fileStatus(of: descriptor)
@@ -117,6 +119,8 @@ package final class BlobFile: Sendable {
       throw .blobUnreadable(blob.digest, at: 0, error)
     }
     guard status.isRegularFile else { throw .blobNotAPlainFile(blob.digest) }
+    // Removed between opening and locking: who removed it did not know that we had it.
+    guard status.st_nlink > 0 else { throw .blobMissing(blob.digest) }
     let identity = Identity(status)
     guard identity.byteCount == blob.byteCount else {
       throw .blobSizeMismatch(
@@ -176,6 +180,15 @@ package final class BlobFile: Sendable {
     } catch {
       throw .blobUnreadable(digest, at: 0, error)
     }
+  }
+
+  /// Sets when the file was last used to now, and leaves when its content changed as it is.
+  ///
+  /// Best effort: where that is refused, the blob counts as used less lately than it was.
+  func markUsed() {
+    let now = timespec(tv_sec: 0, tv_nsec: UTIME_NOW)
+    let unchanged = timespec(tv_sec: 0, tv_nsec: UTIME_OMIT)
+    _ = futimens(descriptor.rawValue, [now, unchanged])
   }
 
   /// All bytes of the blob, for documents, whose size the caller has bounded.

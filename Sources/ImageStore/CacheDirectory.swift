@@ -1,10 +1,13 @@
 // The cache: where it is, whom it must belong to, and the files in it that are ours. Knows neither
-// what an index file contains nor when one is stale. Everything here may be deleted at any time.
+// what an index file contains nor when one is stale. Everything here may be deleted at any time. The
+// image layout that the cache also is, is ImageCache's.
 //
 //   CACHE/banger/index/VERSION/sha256/HEX     one index for each layer blob
 //   CACHE/banger/copies/VERSION/sha256/HEX    seekable copies of those that need one
 //   CACHE/banger/verified/VERSION/sha256/HEX  which file was found to be the blob
 //   CACHE/banger/locks/sha256-HEX             held while one of these is being made
+//   CACHE/banger/locks/ingest-sha256-HEX      held while a blob is downloaded
+//   CACHE/banger/locks/index                  held while index.json is changed
 //
 // Source: XDG Base Directory Specification 0.8 (XDG_CACHE_HOME).
 
@@ -17,6 +20,10 @@ package import SystemPackage
 /// Usable from any thread, and by several processes at once.
 package final class CacheDirectory: Sendable {
   package let path: FilePath
+  /// The cache itself, an image layout.
+  let root: DirectoryHandle
+  /// `banger`, where what is no part of the layout is.
+  let ours: DirectoryHandle
   private let indexes: DigestDirectories
   private let copies: DigestDirectories
   private let verified: DigestDirectories
@@ -44,10 +51,9 @@ package final class CacheDirectory: Sendable {
   package init(opening path: FilePath, version: Int) throws(ImageStoreError) {
     self.path = path
     try Self.makeDirectories(path)
-    let root: DirectoryHandle
     do { root = try DirectoryHandle.open(path) } catch { throw .system("open", path, error) }
     try Self.checkOwnership(of: root)
-    let ours = try Self.open("banger", in: root)
+    ours = try Self.open("banger", in: root)
     locks = try Self.open("locks", in: ours)
     indexes = try DigestDirectories(.index, version: version, in: ours)
     copies = try DigestDirectories(.copies, version: version, in: ours)
@@ -148,18 +154,84 @@ package final class CacheDirectory: Sendable {
     try CacheLock.tryAcquire(Self.lockName(blob), in: locks)
   }
 
+  /// Takes the lock of a blob's download, or returns `nil` when another thread or process holds it.
+  ///
+  /// Another lock than the one under which the blob's index is made: a download can take hours, and
+  /// whoever has the same layer elsewhere must not wait for it.
+  func tryLockIngest(_ blob: Digest) throws(ImageStoreError) -> CacheLock? {
+    try CacheLock.tryAcquire(Self.ingestLockName(blob), in: locks)
+  }
+
+  /// Waits until nobody else changes the names in `index.json`, nor removes what they do not need.
+  func lockNames() throws(ImageStoreError) -> CacheLock {
+    try CacheLock.acquire("index", in: locks)
+  }
+
+  /// Removes everything that was kept for a blob, the files of its locks too.
+  ///
+  /// Best effort: what is left costs only its space. Whoever waits for a lock that is removed
+  /// notices, and makes a new one.
+  func removeFiles(of blob: Digest) {
+    for kind in CacheKind.allCases {
+      _ = Result { () throws(Errno) in try directory(kind, for: blob).unlink(blob.hex) }
+    }
+    for name in [Self.lockName(blob), Self.ingestLockName(blob)] {
+      guard
+        case .success(let lock?) = Result(catching: { () throws(ImageStoreError) in
+          try CacheLock.tryAcquire(name, in: locks)
+        })
+      else { continue }
+      _ = Result { () throws(Errno) in try locks.unlink(name) }
+      lock.release()
+    }
+  }
+
+  /// The files of a kind.
+  func files(_ kind: CacheKind) throws(ImageStoreError) -> [Digest: FileFacts] {
+    var files: [Digest: FileFacts] = [:]
+    for algorithm in Digest.Algorithm.allCases {
+      let directory = directory(kind, algorithm)
+      do {
+        files.merge(try directory.digestFiles(algorithm)) { $1 }
+      } catch {
+        throw .system("list", directory.path, error)
+      }
+    }
+    return files
+  }
+
+  /// What is known of a blob's file; `nil` where there is none.
+  func facts(_ kind: CacheKind, of blob: Digest) throws(ImageStoreError) -> FileFacts? {
+    do {
+      return try directory(kind, for: blob).status(of: blob.hex).map { FileFacts($0) }
+    } catch {
+      throw .system("read the status", path(kind, of: blob), error)
+    }
+  }
+
   private static func lockName(_ blob: Digest) -> String {
     "\(blob.algorithm.rawValue)-\(blob.hex)"
   }
 
+  private static func ingestLockName(_ blob: Digest) -> String {
+    "ingest-\(lockName(blob))"
+  }
+
   private func directory(_ kind: CacheKind, for blob: Digest) -> DirectoryHandle {
+    directory(kind, blob.algorithm)
+  }
+
+  private func directory(
+    _ kind: CacheKind,
+    _ algorithm: Digest.Algorithm
+  ) -> DirectoryHandle {
     let directories =
       switch kind {
       case .index: indexes
       case .copies: copies
       case .verified: verified
       }
-    return switch blob.algorithm {
+    return switch algorithm {
     case .sha256: directories.sha256
     case .sha512: directories.sha512
     }
@@ -184,7 +256,8 @@ package final class CacheDirectory: Sendable {
     }
   }
 
-  private static func open(
+  /// Opens a directory of the cache, which is made if it is missing and must be ours alone.
+  static func open(
     _ name: String,
     in parent: DirectoryHandle
   ) throws(ImageStoreError) -> DirectoryHandle {
@@ -213,9 +286,4 @@ package final class CacheDirectory: Sendable {
       throw .cacheWritableByOthers(directory.path, mode: status.st_mode & 0o7777)
     }
   }
-}
-
-extension stat {
-  /// Whether the file belongs to this process's user and no other may write to it.
-  fileprivate var isOursAlone: Bool { st_uid == geteuid() && st_mode & 0o022 == 0 }
 }

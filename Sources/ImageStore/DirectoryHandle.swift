@@ -66,12 +66,28 @@ final class DirectoryHandle: Sendable {
     try fileStatus(of: FileDescriptor(rawValue: descriptor))
   }
 
-  func rename(_ name: String, to newName: String) throws(Errno) {
-    try retrying { renameat(descriptor, name, descriptor, newName) }
+  /// Moves a file, to another directory too, in place of what has the new name there.
+  func rename(
+    _ name: String,
+    to newName: String,
+    in directory: DirectoryHandle
+  ) throws(Errno) {
+    try retrying { renameat(descriptor, name, directory.descriptor, newName) }
   }
 
   func unlink(_ name: String) throws(Errno) {
     try retrying { unlinkat(descriptor, name, 0) }
+  }
+
+  /// The status of what has a name here, a symbolic link's own; `nil` where nothing has it.
+  func status(of name: String) throws(Errno) -> stat? {
+    var status = stat()
+    do {
+      try retrying { fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) }
+    } catch Errno.noSuchFileOrDirectory {
+      return nil
+    }
+    return status
   }
 
   /// The finished plain files in this directory, the one that was used longest ago first.
@@ -115,6 +131,16 @@ final class DirectoryHandle: Sendable {
     return names
   }
 }
+
+/// Reading leaves the time of last use alone; only for files of our own.
+///
+/// Its value in the kernel's generic header, which Glibc hides. Source: open(2).
+let O_NOATIME: CInt = 0o1_000_000
+/// In place of nanoseconds: the present time; the time that is there.
+///
+/// Source: utimensat(2).
+let UTIME_NOW = (1 << 30) - 1
+let UTIME_OMIT = (1 << 30) - 2
 
 extension FileDescriptor {
   /// Fills `buffer` from `offset` on; the count is short only at the end of the file.
@@ -166,6 +192,14 @@ func fileStatus(of descriptor: FileDescriptor) throws(Errno) -> stat {
 
 extension stat {
   var isRegularFile: Bool { st_mode & S_IFMT == S_IFREG }
+
+  /// Whether the file belongs to this process's user and no other may write to it.
+  var isOursAlone: Bool { st_uid == geteuid() && st_mode & 0o022 == 0 }
+
+  /// Whether both are the status of one file.
+  func isSameFile(as other: stat) -> Bool {
+    st_dev == other.st_dev && st_ino == other.st_ino
+  }
 }
 
 /// Calls a C function that returns -1 on failure until it is not interrupted by a signal.

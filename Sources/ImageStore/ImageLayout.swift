@@ -48,7 +48,7 @@ package final class ImageLayout: ImageSource {
   }
 
   /// Reads one of the two files that no descriptor points to.
-  private static func file(
+  static func file(
     _ name: String,
     _ document: ImageStoreError.Document,
     in directory: DirectoryHandle

@@ -29,6 +29,8 @@ package enum ImageStoreError: Error, Sendable, Equatable {
   // This machine.
   case failed(operation: String, FilePath, Errno)
   case blobUnreadable(Digest, at: UInt64, Errno)
+  /// A download was begun anew, given up or found wrong, so it cannot be read any further.
+  case ingestEnded(Digest)
 
   // Permissions, ours and other people's.
   case notPermitted(operation: String, FilePath, Errno)
@@ -47,6 +49,8 @@ package enum ImageStoreError: Error, Sendable, Equatable {
     case notFound
     case invalid
     case localIO
+    /// The disk is full, or the user's share of it.
+    case noSpace
     case notPermitted
   }
 
@@ -58,7 +62,8 @@ package enum ImageStoreError: Error, Sendable, Equatable {
     case .notALayout, .notAPlainFile, .badArchive, .invalidDocument, .indexTooDeep, .blobMissing,
       .blobNotAPlainFile, .blobSizeMismatch, .digestMismatch:
       .invalid
-    case .failed, .blobUnreadable: .localIO
+    case .failed(_, _, .noSpace), .failed(_, _, .diskQuotaExceeded): .noSpace
+    case .failed, .blobUnreadable, .ingestEnded: .localIO
     case .notPermitted, .cacheOwnedByAnother, .cacheWritableByOthers: .notPermitted
     }
   }
@@ -100,6 +105,7 @@ extension ImageStoreError: CustomStringConvertible {
     case .failed(let operation, let path, let errno): "\(path): cannot \(operation): \(errno)"
     case .blobUnreadable(let digest, let offset, let errno):
       "blob \(digest): cannot read at byte \(offset): \(errno)"
+    case .ingestEnded(let digest): "blob \(digest): its download was given up or begun anew"
     case .notPermitted(let operation, let path, let errno):
       "\(path): not permitted to \(operation): \(errno)"
     case .cacheOwnedByAnother(let path, let owner):

@@ -14,9 +14,12 @@ package import SystemPackage
 package struct PendingFile: ~Copyable {
   /// The open file, for reading back what was written; do not close it.
   package let descriptor: FileDescriptor
+  /// Where the file is to have its name.
   private let directory: DirectoryHandle
+  /// Where it is until then.
+  private let workplace: DirectoryHandle
   private let temporaryName: String
-  private let name: String
+  private var name: String
   private var isPublished = false
 
   private static let prefix = ".pending-"
@@ -24,29 +27,39 @@ package struct PendingFile: ~Copyable {
   /// in 2^64 or a sweep in the instant between two system calls.
   private static let attempts = 16
 
-  /// Creates the temporary file, mode 0600.
-  init(replacing name: String, in directory: DirectoryHandle) throws(ImageStoreError) {
+  /// Creates the temporary file, mode 0600, in `workplace`, which must be on the same file system.
+  init(
+    replacing name: String,
+    in directory: DirectoryHandle,
+    from workplace: DirectoryHandle
+  ) throws(ImageStoreError) {
     self.directory = directory
+    self.workplace = workplace
     self.name = name
     for _ in 0..<Self.attempts {
       let candidate = Self.prefix + String(UInt64.random(in: .min ... .max), radix: 16)
       do {
-        if let descriptor = try Self.create(candidate, in: directory) {
+        if let descriptor = try Self.create(candidate, in: workplace) {
           self.descriptor = descriptor
           temporaryName = candidate
           return
         }
       } catch {
-        throw .system("create", directory.path.appending(candidate), error)
+        throw .system("create", workplace.path.appending(candidate), error)
       }
     }
     throw .system("create", directory.path.appending(name), .fileExists)
   }
 
+  /// Creates the temporary file where it is to have its name.
+  init(replacing name: String, in directory: DirectoryHandle) throws(ImageStoreError) {
+    try self.init(replacing: name, in: directory, from: directory)
+  }
+
   deinit {
     if !isPublished {
       // Nothing can be done about a failure here; the next sweep will try again.
-      _ = unlinkResult(temporaryName, in: directory)
+      _ = unlinkResult(temporaryName, in: workplace)
     }
     descriptor.closeIgnoringErrors()
   }
@@ -59,17 +72,43 @@ package struct PendingFile: ~Copyable {
     do {
       try descriptor.writeFully(bytes, at: offset)
     } catch {
-      throw .system("write", directory.path.appending(temporaryName), error)
+      throw .system("write", workplace.path.appending(temporaryName), error)
+    }
+  }
+
+  /// Makes what was written survive a crash; publishing does so too.
+  func synchronize() throws(ImageStoreError) {
+    do {
+      try retrying { fsync(descriptor.rawValue) }
+    } catch {
+      throw .system("publish", directory.path.appending(name), error)
+    }
+  }
+
+  /// Opens the file again, for reading and held as one that is in use.
+  ///
+  /// The writer's own lock becomes a shared one, which a sweep respects as well.
+  func reopenShared() throws(ImageStoreError) -> FileDescriptor {
+    do {
+      let reader = try workplace.openFile(temporaryName, O_RDONLY | O_NOATIME)
+      descriptor.holdShared(isPatient: true)
+      reader.holdShared(isPatient: true)
+      return reader
+    } catch {
+      throw .system("open", workplace.path.appending(temporaryName), error)
     }
   }
 
   /// Gives the file its final name, replacing what was there, and makes both survive a crash.
   ///
-  /// - Throws: the system's refusal; then the final name is as it was or absent.
-  package consuming func publish() throws(ImageStoreError) {
+  /// `keepsName` is for files that hold what was in the one they replace: theirs is not taken away
+  /// again where nobody knows whether the new name would survive a crash.
+  ///
+  /// - Throws: the system's refusal; then the final name is as it was or, unless it is kept, absent.
+  package consuming func publish(keepsName: Bool = false) throws(ImageStoreError) {
+    try synchronize()
     do {
-      try retrying { [descriptor] in fsync(descriptor.rawValue) }
-      try directory.rename(temporaryName, to: name)
+      try workplace.rename(temporaryName, to: name, in: directory)
     } catch {
       throw .system("publish", directory.path.appending(name), error)
     }
@@ -77,9 +116,15 @@ package struct PendingFile: ~Copyable {
     do {
       try directory.synchronize()
     } catch {
-      _ = unlinkResult(name, in: directory)
+      if !keepsName { _ = unlinkResult(name, in: directory) }
       throw .system("publish", directory.path.appending(name), error)
     }
+  }
+
+  /// As above, for a file whose name depends on what was written.
+  consuming func publish(as name: String) throws(ImageStoreError) {
+    self.name = name
+    try publish()
   }
 
   /// Removes the temporary files in `directory` whose writers are gone.

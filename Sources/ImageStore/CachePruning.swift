@@ -1,0 +1,148 @@
+// What may go from the cache: first names, by policy; then blobs that no name needs, downloads that
+// nobody continues, and what was derived from blobs that are gone. What a mount or a running command
+// uses stays, and so does the name of an image that is in use.
+//
+// All of it under the lock of the names: nobody can give a name to a blob that is about to go. A blob
+// that has no name yet is held by whoever is bringing the image. Only tools that know neither lock
+// can lose what they put there just now; they find that out when they write the name.
+
+import Glibc
+package import OCISpec
+import SystemPackage
+
+/// Which images have to go; what no image needs always does.
+package struct PrunePolicy: Sendable {
+  /// Every image that is not in use, and everything that can be made again.
+  package var removesEverything = false
+  /// Images that were last used longer ago than this, in seconds.
+  package var longestUnusedSeconds: UInt64?
+  /// What images and what was derived from them may take together; those used longest ago go first.
+  package var byteLimit: UInt64?
+  /// Whether to only find out what would go.
+  package var isDryRun = false
+
+  package init() {}
+}
+
+/// What went, or would go, and what stays because it is in use.
+package struct PruneReport: Sendable, Equatable {
+  /// Names and manifests of images that are no longer listed.
+  package var images: [Image] = []
+  package var blobs = StorageAmount()
+  package var partials = StorageAmount()
+  /// Indexes and copies of layers.
+  package var derivedFiles = StorageAmount()
+  /// Images that the policy would remove and that somebody uses.
+  package var imagesInUse: [Image] = []
+  /// Blobs and partial downloads that no image needs and that somebody uses.
+  package var blobsInUse: [Digest] = []
+
+  package struct Image: Sendable, Equatable {
+    package let name: String?
+    package let digest: Digest
+  }
+}
+
+extension ImageCache {
+  /// Removes what the policy says.
+  ///
+  /// `now` is in seconds since 1970.
+  package func prune(
+    _ policy: PrunePolicy = PrunePolicy(),
+    now: Int64 = Int64(time(nil))
+  ) throws(ImageStoreError) -> PruneReport {
+    let lock = try directory.lockNames()
+    defer { lock.release() }
+    var report = PruneReport()
+    var needed: Set<Digest> = []
+    try changeLockedNames { (index) throws(ImageStoreError) in
+      // From the start, because another tool may have changed the names meanwhile.
+      report = PruneReport()
+      let source = CacheSnapshot(self, index: ImageIndex(manifests: index.entries))
+      var plan = try PrunePlan(self, source: source, entries: index.entries)
+      try plan.apply(policy, now: now, &report)
+      needed = plan.needed
+      index.remove { plan.unwanted.contains($0) }
+      return !policy.isDryRun && !report.images.isEmpty
+    }
+    try removeBlobs(but: needed, policy, &report)
+    try removePartials(policy, &report)
+    try removeDerivedFiles(policy, now: now, &report)
+    return report
+  }
+
+  private func removeBlobs(
+    but needed: Set<Digest>,
+    _ policy: PrunePolicy,
+    _ report: inout PruneReport
+  ) throws(ImageStoreError) {
+    for file in try blobs.files() {
+      guard let digest = file.digest, !needed.contains(digest) else { continue }
+      let derived = try CacheKind.derived.map { (kind) throws(ImageStoreError) in
+        try directory.facts(kind, of: digest)
+      }
+      switch try blobs.remove(digest, isDryRun: policy.isDryRun) {
+      case .removed:
+        report.blobs.add(file.facts)
+        for case let facts? in derived { report.derivedFiles.add(facts) }
+        if !policy.isDryRun { directory.removeFiles(of: digest) }
+      case .inUse: report.blobsInUse.append(digest)
+      case .absent: continue
+      }
+    }
+  }
+
+  /// Whoever writes to a partial file has its lock.
+  private func removePartials(
+    _ policy: PrunePolicy,
+    _ report: inout PruneReport
+  ) throws(ImageStoreError) {
+    for (digest, facts) in try partials() {
+      guard let lock = try directory.tryLockIngest(digest) else {
+        report.blobsInUse.append(digest)
+        continue
+      }
+      defer { lock.release() }
+      report.partials.add(facts)
+      guard !policy.isDryRun else { continue }
+      do {
+        try ingest.unlink(PartialFile.name(digest))
+      } catch {
+        throw .system("remove", ingest.path.appending(PartialFile.name(digest)), error)
+      }
+    }
+  }
+
+  /// Removes what was made of layers that are not in this cache, of layouts elsewhere, where it was
+  /// not used for long; whoever has such a file open keeps it.
+  private func removeDerivedFiles(
+    _ policy: PrunePolicy,
+    now: Int64,
+    _ report: inout PruneReport
+  ) throws(ImageStoreError) {
+    guard policy.removesEverything || policy.longestUnusedSeconds != nil else { return }
+    for kind in CacheKind.derived {
+      let unused = try directory.files(kind).filter {
+        policy.removesEverything || policy.isTooOld($0.value.lastUse, now: now)
+      }
+      for (digest, facts) in unused {
+        // With its blob it goes or stays.
+        if try blobs.facts(of: digest) != nil { continue }
+        report.derivedFiles.add(facts)
+        if !policy.isDryRun { directory.removeFiles(of: digest) }
+      }
+    }
+  }
+}
+
+extension PrunePolicy {
+  func isTooOld(_ lastUse: Int64, now: Int64) -> Bool {
+    guard let longest = longestUnusedSeconds else { return false }
+    return now > lastUse && UInt64(now.subtractingReportingOverflow(lastUse).partialValue) > longest
+  }
+}
+
+extension CacheKind {
+  /// What takes space; the markers of verified blobs take none to speak of.
+  static let derived: [CacheKind] = [.index, .copies]
+}

@@ -1,0 +1,140 @@
+// Which entries of index.json go, and what the others need. Removes nothing itself.
+
+import OCISpec
+
+/// The images of the cache, while it is decided which of them stay.
+struct PrunePlan {
+  /// Entries that go.
+  private(set) var unwanted: Set<Descriptor> = []
+  private let cache: ImageCache
+  private let images: [Image]
+
+  /// An image as people see it: its entry, and that of its form for other tools.
+  private struct Image {
+    var entries: [Descriptor]
+    let name: String?
+    let digest: Digest
+    var blobs: Set<Digest>
+    let lastUse: Int64
+    let isInUse: Bool
+  }
+
+  init(
+    _ cache: ImageCache,
+    source: CacheSnapshot,
+    entries: [Descriptor]
+  ) throws(ImageStoreError) {
+    self.cache = cache
+    var references = CacheReferences(source)
+    var images: [Image] = []
+    for entry in entries {
+      let parts = try references.closure(of: entry)
+      let blobs = Set(parts.map(\.digest))
+      let original = entry.convertedFrom
+      if let number = images.firstIndex(where: { $0.digest == original && !$0.entries.isEmpty }),
+        images[number].name == entry.names.first
+      {
+        images[number].entries.append(entry)
+        images[number].blobs.formUnion(blobs)
+        continue
+      }
+      let manifests = parts.filter { $0.mediaType.kind == .manifest }
+      images.append(
+        Image(
+          entries: [entry],
+          name: entry.names.first,
+          digest: entry.digest,
+          blobs: blobs,
+          lastUse: try Self.lastUse(of: manifests, in: cache),
+          isInUse: try Self.isInUse(manifests, &references, in: cache)
+        )
+      )
+    }
+    self.images = images
+  }
+
+  /// Everything that entries which stay need.
+  var needed: Set<Digest> {
+    images.filter(stays).reduce(into: []) { $0.formUnion($1.blobs) }
+  }
+
+  private func stays(_ image: Image) -> Bool {
+    !image.entries.contains(where: unwanted.contains)
+  }
+
+  /// Decides.
+  mutating func apply(
+    _ policy: PrunePolicy,
+    now: Int64,
+    _ report: inout PruneReport
+  ) throws(ImageStoreError) {
+    for image in images where policy.removesEverything || policy.isTooOld(image.lastUse, now: now) {
+      remove(image, &report)
+    }
+    guard let limit = policy.byteLimit else { return }
+    let sizes = try sizes()
+    // Images of one age, all those of a fresh cache perhaps, go in the order in which they are listed.
+    var candidates = images.filter(stays).sorted { $0.lastUse < $1.lastUse }
+    while size(of: needed, sizes) > limit, !candidates.isEmpty {
+      remove(candidates.removeFirst(), &report)
+    }
+  }
+
+  private mutating func remove(_ image: Image, _ report: inout PruneReport) {
+    let entry = PruneReport.Image(name: image.name, digest: image.digest)
+    if image.isInUse {
+      if !report.imagesInUse.contains(entry) { report.imagesInUse.append(entry) }
+      return
+    }
+    unwanted.formUnion(image.entries)
+    report.images.append(entry)
+  }
+
+  /// What each blob takes, with what was derived from it.
+  private func sizes() throws(ImageStoreError) -> [Digest: UInt64] {
+    var sizes: [Digest: UInt64] = [:]
+    for file in try cache.blobs.files() {
+      guard let digest = file.digest else { continue }
+      sizes[digest] = file.facts.byteCount
+    }
+    for kind in CacheKind.derived {
+      for (digest, facts) in try cache.directory.files(kind) where sizes[digest] != nil {
+        sizes[digest, default: 0] += facts.byteCount
+      }
+    }
+    return sizes
+  }
+
+  private func size(of blobs: Set<Digest>, _ sizes: [Digest: UInt64]) -> UInt64 {
+    blobs.reduce(0) { $0.addingReportingOverflow(sizes[$1] ?? 0).partialValue }
+  }
+
+  private static func lastUse(
+    of manifests: [Descriptor],
+    in cache: ImageCache
+  ) throws(ImageStoreError) -> Int64 {
+    var lastUse: Int64 = 0
+    for manifest in manifests {
+      lastUse = max(lastUse, try cache.blobs.facts(of: manifest.digest)?.lastUse ?? 0)
+    }
+    return lastUse
+  }
+
+  /// Whether somebody uses an image: who does holds all its layers, whereas some of them may be held
+  /// for another image that has them too.
+  private static func isInUse(
+    _ manifests: [Descriptor],
+    _ references: inout CacheReferences,
+    in cache: ImageCache
+  ) throws(ImageStoreError) -> Bool {
+    for manifest in manifests {
+      let layers = try references.layers(of: manifest)
+      var isInUse = true
+      for blob in layers.isEmpty ? [manifest] : layers where isInUse {
+        isInUse = try cache.blobs.remove(blob.digest, isDryRun: true) == .inUse
+      }
+      if isInUse { return true }
+    }
+    return false
+  }
+}
