@@ -23,14 +23,16 @@ package struct LayerIndexer: ~Copyable {
   private var decoder: BlobIndexer
   private var scanner: TarScanner
   private var mapping = EntryMapping()
-  private var blobHash: DigestHasher
+  /// `nil` where whoever provides the bytes has hashed them.
+  private var blobHash: DigestHasher?
   private var tarHash: DigestHasher
   private var blocks = BlockChecksumBuilder()
 
   /// Indexes the blob behind `source`.
   ///
   /// The blob's digest is known only at its end, so whatever is found before may be the work of
-  /// other bytes: a digest that disagrees wins over any other error.
+  /// other bytes: a digest that disagrees wins over any other error. With `hashesBlob` false the
+  /// source ends only where the digest was found to be right, and the first error is thrown at once.
   ///
   /// - Throws: `.digestMismatch`, `.diffIDMismatch`, or what is wrong with the layer and where.
   package static func index(
@@ -38,11 +40,17 @@ package struct LayerIndexer: ~Copyable {
     blobDigest: Digest,
     diffID: Digest,
     limits: CompressionLimits = CompressionLimits(),
+    hashesBlob: Bool = true,
     progress: ByteProgress = { _ in }
   ) throws(LayersError) -> LayerIndex {
     var indexer: LayerIndexer
     do throws(CompressionError) {
-      indexer = try LayerIndexer(blobDigest: blobDigest, diffID: diffID, limits: limits)
+      indexer = try LayerIndexer(
+        blobDigest: blobDigest,
+        diffID: diffID,
+        limits: limits,
+        hashesBlob: hashesBlob
+      )
     } catch {
       throw .compression(layer: blobDigest, error)
     }
@@ -52,13 +60,14 @@ package struct LayerIndexer: ~Copyable {
   private init(
     blobDigest: Digest,
     diffID: Digest,
-    limits: CompressionLimits
+    limits: CompressionLimits,
+    hashesBlob: Bool
   ) throws(CompressionError) {
     self.blobDigest = blobDigest
     self.diffID = diffID
     decoder = try BlobIndexer(limits: limits)
     scanner = TarScanner()
-    blobHash = DigestHasher(blobDigest.algorithm)
+    blobHash = hashesBlob ? DigestHasher(blobDigest.algorithm) : nil
     tarHash = DigestHasher(diffID.algorithm)
   }
 
@@ -78,16 +87,22 @@ package struct LayerIndexer: ~Copyable {
       if count == 0 { break }
       let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       position = BlobOffset(position.bytes + UInt64(count))
-      blobHash.update(piece)
+      blobHash?.update(piece)
       blocks.update(piece)
       if failure == nil {
         // Hash on to the end: wrong bytes explain everything else.
-        do throws(LayersError) { try take(piece) } catch { failure = error }
+        do throws(LayersError) {
+          try take(piece)
+        } catch {
+          if blobHash == nil { throw error }
+          failure = error
+        }
       }
       progress(count)
     }
-    let actual = blobHash.finalize()
-    if actual != blobDigest { throw .digestMismatch(layer: blobDigest, actual: actual) }
+    if let actual = blobHash?.finalize(), actual != blobDigest {
+      throw .digestMismatch(layer: blobDigest, actual: actual)
+    }
     if let failure { throw failure }
     return try finish(blobByteCount: position.bytes)
   }

@@ -74,7 +74,7 @@ package struct LayerStore: Sendable {
   }
 
   /// The stored index, if it is sound.
-  private func load(_ digest: Digest, diffID: Digest) throws(LayersError) -> LayerIndex? {
+  func load(_ digest: Digest, diffID: Digest) throws(LayersError) -> LayerIndex? {
     let found: LayerIndex?
     do throws(ImageStoreError) {
       guard let file = try cache.open(.index, of: digest) else { return nil }
@@ -96,17 +96,21 @@ package struct LayerStore: Sendable {
 
   private func save(_ index: LayerIndex, of blob: BlobFile) {
     do throws(ImageStoreError) {
-      let file = try cache.create(.index, of: index.blobDigest)
-      var position: UInt64 = 0
-      try LayerIndexFile.write(index) { piece throws(ImageStoreError) in
-        try file.write(piece, at: position)
-        position += UInt64(piece.count)
-      }
-      try file.publish()
+      try save(index)
       try remember(blob)
     } catch {
       note(error)
     }
+  }
+
+  func save(_ index: LayerIndex) throws(ImageStoreError) {
+    let file = try cache.create(.index, of: index.blobDigest)
+    var position: UInt64 = 0
+    try LayerIndexFile.write(index) { piece throws(ImageStoreError) in
+      try file.write(piece, at: position)
+      position += UInt64(piece.count)
+    }
+    try file.publish()
   }
 }
 
@@ -142,7 +146,8 @@ extension LayerStore {
   private func isRemembered(_ blob: BlobFile) -> Bool {
     do throws(ImageStoreError) {
       guard let file = try cache.open(.verified, of: blob.digest) else { return false }
-      return try file.readAll(limit: 4096) == identityBytes(of: blob)
+      return try file.readAll(limit: 4096)
+        == identityBytes(blob.identity, byteCount: blob.byteCount)
     } catch {
       note(error)
       return false
@@ -152,23 +157,36 @@ extension LayerStore {
   private func remember(_ blob: BlobFile) throws(ImageStoreError) {
     // What was hashed must be what the file is now: it may have been written to meanwhile.
     guard try blob.currentIdentity() == blob.identity else { return }
-    let file = try cache.create(.verified, of: blob.digest)
-    try FlatArray(identityBytes(of: blob)).withUnsafeBytes { bytes throws(ImageStoreError) in
+    try remember(blob.digest, byteCount: blob.byteCount, as: blob.identity)
+  }
+
+  /// Notes which file was found to be a blob.
+  func remember(
+    _ digest: Digest,
+    byteCount: UInt64,
+    as identity: BlobFile.Identity
+  ) throws(ImageStoreError) {
+    let file = try cache.create(.verified, of: digest)
+    try FlatArray(identityBytes(identity, byteCount: byteCount)).withUnsafeBytes {
+      bytes throws(ImageStoreError) in
       try file.write(bytes, at: 0)
     }
     try file.publish()
   }
 
-  private func identityBytes(of blob: BlobFile) -> [UInt8] {
+  private func identityBytes(
+    _ identity: BlobFile.Identity,
+    byteCount: UInt64
+  ) -> [UInt8] {
     var bytes = ByteEncoder()
-    bytes.append(blob.identity.device)
-    bytes.append(blob.identity.inode)
-    bytes.append(blob.identity.byteCount)
-    bytes.append(blob.identity.modifiedSeconds)
-    bytes.append(blob.identity.modifiedNanoseconds)
+    bytes.append(identity.device)
+    bytes.append(identity.inode)
+    bytes.append(identity.byteCount)
+    bytes.append(identity.modifiedSeconds)
+    bytes.append(identity.modifiedNanoseconds)
     // One file may hold many blobs: an archive does.
-    bytes.append(blob.identity.start)
-    bytes.append(blob.byteCount)
+    bytes.append(identity.start)
+    bytes.append(byteCount)
     return bytes.bytes
   }
 }
