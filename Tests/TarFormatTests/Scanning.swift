@@ -12,8 +12,13 @@ struct Scan: Equatable {
   var warnings: [TarWarning] = []
   var error: TarError?
 
-  /// Scans `bytes` in pieces of `pieceSize`.
-  init(_ bytes: [UInt8], pieceSize: Int = .max, limits: TarLimits = TarLimits()) {
+  /// Scans `bytes` in pieces of `pieceSize`; `skipsData` hands in as little data as can be.
+  init(
+    _ bytes: [UInt8],
+    pieceSize: Int = .max,
+    skipsData: Bool = false,
+    limits: TarLimits = TarLimits()
+  ) {
     var scanner = TarScanner(limits: limits)
     var start = 0
     do throws(TarError) {
@@ -25,6 +30,11 @@ struct Scan: Equatable {
           members.append(scanner.member)
         }
         start = end
+        if skipsData {
+          let count = min(scanner.skippableByteCount, UInt64(bytes.count - start))
+          scanner.skip(count)
+          start += Int(count)
+        }
       }
       try scanner.finish()
     } catch {
@@ -64,6 +74,12 @@ struct ScanRow: CustomTestStringConvertible {
     for pieceSize in [1, 511, 512, 513] {
       let cut = Scan(bytes, pieceSize: pieceSize, limits: limits)
       #expect(cut == whole, "in pieces of \(pieceSize)", sourceLocation: sourceLocation)
+      let skipped = Scan(bytes, pieceSize: pieceSize, skipsData: true, limits: limits)
+      #expect(
+        skipped == whole,
+        "without data, in pieces of \(pieceSize)",
+        sourceLocation: sourceLocation
+      )
     }
   }
 }
