@@ -1,7 +1,8 @@
-// The `manifest.json` of a Docker archive: which images there are, and which members of the archive are
-// their configurations and layers. Knows nothing of the archive itself.
-// Source: Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format"; Docker
-// distribution, manifest-v2-2.md for what stands in for the manifest that such an archive lacks.
+// The `manifest.json` of a Docker archive: which images there are, and which members of the archive
+// are their configurations and layers. Knows nothing of the archive itself.
+// Source: Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format";
+// Docker distribution, manifest-v2-2.md for what stands in for the manifest that such an archive
+// lacks.
 
 /// The images of a Docker archive, in the archive's order; their positions count from 0.
 package struct DockerArchiveManifest: Hashable, Sendable {
@@ -12,7 +13,8 @@ package struct DockerArchiveManifest: Hashable, Sendable {
     package let configuration: [UInt8]
     /// Base layer first; at most `SpecLimits.layerCount`.
     package let layers: [[UInt8]]
-    /// Each completed as Docker does; tags that are no names, such as `<none>:<none>`, are left out.
+    /// Each completed as Docker does; tags that are no names, such as `<none>:<none>`, are left
+    /// out.
     package let names: [String]
 
     package init(configuration: [UInt8], layers: [[UInt8]], names: [String]) {
