@@ -1,5 +1,5 @@
-// Everything that can be wrong with an archive of images, as facts. Knows no path: whoever opened the
-// archive says which one it was.
+// Everything that can be wrong with an archive of images, as facts. Knows no path: whoever opened
+// the archive says which one it was.
 
 package import OCISpec
 package import SeekableCompression

@@ -1,5 +1,5 @@
-// An archive as a file: open for as long as anybody needs it, readable at any position. Knows its size
-// and its first bytes, not what is in it.
+// An archive as a file: open for as long as anybody needs it, readable at any position. Knows its
+// size and its first bytes, not what is in it.
 
 import Glibc
 import OCISpec
@@ -8,8 +8,8 @@ import SystemPackage
 
 /// An open archive.
 ///
-/// Usable from any thread. The file stays open, so an archive that is replaced under its name goes on
-/// being read as it was.
+/// Usable from any thread. The file stays open, so an archive that is replaced under its name goes
+/// on being read as it was.
 final class ArchiveFile: Sendable {
   let path: FilePath
   /// Which file this was when it was opened.
@@ -20,7 +20,8 @@ final class ArchiveFile: Sendable {
 
   /// Opens the file a user named, through symbolic links if there are any.
   ///
-  /// - Throws: `.noArchive`; `.badArchive` for a directory, a pipe, a device; else the system's refusal.
+  /// - Throws: `.noArchive`; `.badArchive` for a directory, a pipe, a device; else the system's
+  /// refusal.
   init(opening path: FilePath) throws(ImageStoreError) {
     let status: stat
     do {

@@ -1,5 +1,5 @@
-// One scan of a plain archive's headers. The data of members is skipped by moving on in the file, so
-// that a scan costs some reads for each member, however large the members are.
+// One scan of a plain archive's headers. The data of members is skipped by moving on in the file,
+// so that a scan costs some reads for each member, however large the members are.
 
 import Offsets
 import SystemPackage
@@ -20,27 +20,16 @@ struct ArchiveScan {
 
   /// The members of `file`, with the place of each file's bytes in it.
   ///
-  /// - Throws: `.badArchive` for a broken header, a member that the file does not hold whole, or more
+  /// - Throws: `.badArchive` for a broken header, a member that the file does not hold whole, or
+  /// more
   ///   members than `ArchiveLimits` lets pass.
   static func table(of file: ArchiveFile) throws(ImageStoreError) -> ArchiveTable {
     var scan = ArchiveScan(file)
-    do throws(ScanFailure) {
-      try scan.run()
-    } catch {
-      switch error {
-      case .fault(let fault): throw .badArchive(file.path, fault)
-      case .store(let failure): throw failure
-      }
-    }
+    do throws(ArchiveFailure) { try scan.run() } catch { throw error.of(file.path) }
     return scan.table
   }
 
-  private enum ScanFailure: Error {
-    case fault(ArchiveFault)
-    case store(ImageStoreError)
-  }
-
-  private mutating func run() throws(ScanFailure) {
+  private mutating func run() throws(ArchiveFailure) {
     var buffer = [UInt8](repeating: 0, count: Self.readByteCount)
     while !scanner.isEnded, scanner.offset.bytes < file.byteCount {
       let count: Int
@@ -113,5 +102,19 @@ extension ArchiveFault {
   /// A first block that is no header at all: some other kind of file.
   init(_ error: TarError) {
     self = error == .checksumMismatch(at: .zero) ? .notATarFile : .tar(error)
+  }
+}
+
+/// What stops a pass through an archive: the archive, or the machine.
+enum ArchiveFailure: Error {
+  case fault(ArchiveFault)
+  case store(ImageStoreError)
+
+  /// The failure, said of the archive at `path`.
+  func of(_ path: FilePath) -> ImageStoreError {
+    switch self {
+    case .fault(let fault): .badArchive(path, fault)
+    case .store(let error): error
+    }
   }
 }

@@ -1,5 +1,5 @@
-// The members of an archive by name: where the bytes of each file are, and links between them, which
-// are followed here and never on the host. Knows neither tar nor what the members mean.
+// The members of an archive by name: where the bytes of each file are, and links between them,
+// which are followed here and never on the host. Knows neither tar nor what the members mean.
 // Source: POSIX.1-2017 pax(1) (a later member replaces an earlier one; a hard link names a member).
 
 import OCISpec
@@ -8,8 +8,8 @@ import OCISpec
 package enum ArchiveLimits {
   /// Most members of an archive: 131,072.
   ///
-  /// A Docker archive has at most four for each layer (a directory, `VERSION`, `json`, `layer.tar`), so
-  /// this is 250 images of 128 layers. Each costs an entry in memory.
+  /// A Docker archive has at most four for each layer (a directory, `VERSION`, `json`,
+  /// `layer.tar`), so this is 250 images of 128 layers. Each costs an entry in memory.
   package static let memberCount = 1 << 17
 
   /// Names and link targets of all members together: 32 MiB.
@@ -56,6 +56,10 @@ struct ArchiveTable: Sendable {
   private var memberCount = 0
   private var nameByteCount = 0
 
+  init(_ entries: [[UInt8]: Entry] = [:]) {
+    self.entries = entries
+  }
+
   /// Adds the next member of the archive, which replaces an earlier one of its name.
   ///
   /// A name that leads out of the archive means nothing: the member is counted and left out.
@@ -70,6 +74,12 @@ struct ArchiveTable: Sendable {
     }
     guard let name = Self.resolve(path[...], in: []) else { return }
     entries[name] = hardLinked(entry)
+  }
+
+  /// Says where the file is that was added last under `path`.
+  mutating func place(_ member: ArchiveMember, at path: [UInt8]) {
+    guard let name = Self.resolve(path[...], in: []) else { return }
+    entries[name] = .file(member)
   }
 
   /// A hard link is the file that has the name now, whatever gets the name later.
@@ -135,6 +145,17 @@ struct ArchiveTable: Sendable {
       }
     }
     return Array(components.joined(separator: [UInt8(ascii: "/")]))
+  }
+
+  /// The digest that a name claims where it is that of a blob in a layout.
+  static func claimedDigest(_ path: [UInt8]) -> Digest? {
+    guard let name = resolve(path[...], in: []) else { return nil }
+    let components = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+      .map { String(decoding: $0, as: UTF8.self) }
+    guard components.count == 3, components[0] == "blobs" else { return nil }
+    do throws(SpecError) { return try Digest("\(components[1]):\(components[2])") } catch {
+      return nil
+    }
   }
 
   /// A name from an archive, fit to be printed.

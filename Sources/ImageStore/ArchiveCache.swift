@@ -1,0 +1,118 @@
+// What the cache keeps for archives: the files of compressed ones as blobs among the blobs, and a
+// record of each archive under which they are found again. All of it may be deleted at any time.
+//
+//   CACHE/banger/archives/1/HEX     one record for each state of each archive
+//
+// HEX is the digest of what tells one state of a file from another.
+
+import Glibc
+import OCISpec
+import SystemPackage
+
+/// The cache, as archives use it.
+///
+/// Usable from any thread, and by several processes at once.
+final class ArchiveCache: Sendable {
+  private let cache: ImageCache
+  private let records: DirectoryHandle
+
+  /// The largest record: 128 MiB.
+  ///
+  /// All names that `ArchiveLimits` lets pass are 64 MiB in hexadecimal; 131,072 digests and sizes
+  /// of 200 bytes are 25 MiB.
+  private static let recordByteCount = 128 << 20
+
+  /// Most records that are kept, 1,000.
+  ///
+  /// Those used longest ago go first.
+  private static let recordCount = 1000
+
+  init(_ cache: ImageCache) throws(ImageStoreError) {
+    self.cache = cache
+    records = try CacheDirectory.open(
+      "1",
+      in: CacheDirectory.open("archives", in: cache.directory.ours)
+    )
+    PendingFile.removeAbandoned(in: records)
+  }
+
+  // MARK: Records
+
+  /// Waits until no other thread or process reads through the same archive.
+  func lock(_ file: ArchiveFile) throws(ImageStoreError) -> CacheLock {
+    try cache.directory.lock(Self.key(of: file))
+  }
+
+  /// What is known of an archive in its present state.
+  func record(of file: ArchiveFile) throws(ImageStoreError) -> ArchiveRecord? {
+    let name = Self.key(of: file).hex
+    let descriptor: FileDescriptor
+    do {
+      descriptor = try records.openFile(name, O_RDONLY)
+    } catch Errno.noSuchFileOrDirectory, Errno.tooManySymbolicLinkLevels {
+      return nil
+    } catch {
+      throw .system("open", records.path.appending(name), error)
+    }
+    let status: stat
+    do {
+      status = try fileStatus(of: descriptor)
+    } catch {
+      descriptor.closeIgnoringErrors()
+      throw .system("read the status", records.path.appending(name), error)
+    }
+    let byteCount = Int(clamping: status.st_size)
+    // Its descriptor is closed with it.
+    let opened = CachedFile(descriptor, byteCount: byteCount, path: records.path.appending(name))
+    guard status.isRegularFile, status.isOursAlone, byteCount <= Self.recordByteCount else {
+      return nil
+    }
+    return ArchiveRecord(parsing: try opened.readAll(limit: Self.recordByteCount))
+  }
+
+  /// Remembers what was found out about an archive, unless it has been written to meanwhile.
+  func save(_ record: ArchiveRecord, of file: ArchiveFile) throws(ImageStoreError) {
+    try file.checkUnchanged()
+    let pending = try PendingFile(replacing: Self.key(of: file).hex, in: records)
+    let text = record.text
+    try text.withUnsafeBufferPointer { (text) throws(ImageStoreError) in
+      try pending.write(UnsafeRawBufferPointer(text), at: 0)
+    }
+    try pending.publish()
+    try evict()
+  }
+
+  private func evict() throws(ImageStoreError) {
+    do throws(Errno) {
+      for file in try records.filesByLastUse().dropLast(Self.recordCount) {
+        try records.unlink(file.name)
+      }
+    } catch .noSuchFileOrDirectory {
+      // Another process evicts too.
+    } catch {
+      throw .system("evict files from", records.path, error)
+    }
+  }
+
+  private static func key(of file: ArchiveFile) -> Digest {
+    let identity = file.identity
+    let text =
+      "\(identity.device) \(identity.inode) \(identity.byteCount) \(identity.modifiedSeconds) "
+      + "\(identity.modifiedNanoseconds)"
+    return DigestHasher.digest(of: Array(text.utf8), .sha256)
+  }
+
+  // MARK: Blobs
+
+  /// Opens a blob of the cache, or returns `nil` where there is none to be trusted.
+  func openBlob(_ digest: Digest, byteCount: UInt64) throws(ImageStoreError) -> BlobFile? {
+    let type = MediaType("application/octet-stream")
+    return try cache.openBlob(Descriptor(mediaType: type, digest: digest, byteCount: byteCount))
+  }
+
+  /// Begins a blob whose digest, of `algorithm`, is known only at its end.
+  func createBlob(_ algorithm: Digest.Algorithm) throws(ImageStoreError) -> PendingFile {
+    let directory = cache.blobs.directory(algorithm)
+    return try PendingFile(replacing: "", in: directory, from: records)
+  }
+}
