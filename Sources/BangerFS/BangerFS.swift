@@ -9,19 +9,22 @@ struct BangerFS: AsyncParsableCommand {
     commandName: "banger-fs",
     abstract: "Gives people the file system of an OCI image: at once, and without privileges.",
     discussion: """
-      Images are named as skopeo names them: oci:DIR[:TAG][@DIGEST]. Nothing is unpacked: files are \
-      read out of the compressed layers where these lie, and indexes of the layers are kept in the \
-      cache.
+      Images are named as docker names them, NAME[:TAG][@DIGEST], and pulled into the cache when \
+      they are not there; or as skopeo names them where they lie: oci:DIR[:TAG][@DIGEST], \
+      oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]. Nothing is unpacked: files are read \
+      out of the compressed layers, of which indexes are kept in the cache.
 
       Exit status: 0 done, 1 unclassified, 64 usage, 65 the image is invalid, 66 no such image, \
-      layer or path, 69 a tool is unavailable, 73 cannot create the output or the mount, 74 local \
-      input or output failed, 75 trying again may help, 77 not permitted, 130 interrupted.
+      layer or path, 69 a registry or a tool is unavailable, 73 cannot create the output or the \
+      mount, 74 local input or output failed, 75 trying again may help, 77 not permitted, 78 a \
+      configuration file is wrong, 130 interrupted.
       """,
     version: version,
     subcommands: [
-      MountCommand.self, UnmountCommand.self, MountsCommand.self, MaterializeCommand.self,
-      ListCommand.self, StatCommand.self, CatCommand.self, LayersCommand.self, InspectCommand.self,
-      DumpCommand.self, DoctorCommand.self,
+      PullCommand.self, ImagesCommand.self, MountCommand.self, UnmountCommand.self,
+      MountsCommand.self, MaterializeCommand.self, ListCommand.self, StatCommand.self,
+      CatCommand.self, LayersCommand.self, InspectCommand.self, DumpCommand.self,
+      CacheCommand.self, DoctorCommand.self,
     ]
   )
 

@@ -7,6 +7,7 @@ import FuseServer
 import ImageStore
 import Layers
 import OCISpec
+import Registry
 import SeekableCompression
 import SystemPackage
 
@@ -21,6 +22,7 @@ enum ExitStatus: Int32 {
   case inputOutput = 74
   case temporary = 75
   case notPermitted = 77
+  case configuration = 78
   case interrupted = 130
 }
 
@@ -42,6 +44,7 @@ struct CommandFailure: Error, Equatable {
     case let failure as CommandFailure: self = failure
     case let error as SpecError: self.init(error)
     case let error as ImageStoreError: self.init(error)
+    case let error as RegistryError: self.init(error)
     case let error as LayersError: self.init(error)
     case let error as FuseError: self.init(error)
     case let error as Ext4Error: self.init(error)
@@ -77,9 +80,12 @@ extension CommandFailure {
     case .noSuchPlatform: hint = "choose one with --platform"
     case .severalImages: hint = "name one: oci:DIR:TAG"
     case .blobMissing, .blobSizeMismatch: hint = "copy the image into the layout again"
-    default: break
+    default: hint = error.kind == .noSpace ? Self.roomHint : nil
     }
   }
+
+  static let roomHint =
+    "make room with banger-fs cache prune, or take another disk with --cache-dir"
 
   init(_ error: LayersError) {
     switch error {

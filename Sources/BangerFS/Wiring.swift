@@ -35,40 +35,64 @@ enum Wiring {
 
   private static func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
 
-  static func resolve(_ options: ImageOptions) throws -> ResolvedImage {
-    let resolver = ImageResolver(platform: try Platform(parsing: options.platform))
-    switch try Reference(options.reference) {
-    case .layout(let reference): return try resolver.resolve(reference)
-    case .archive(let reference):
-      throw CommandFailure(.usage, "\(reference.text): archives are not read yet")
-    case .registry(let reference):
-      throw CommandFailure(.usage, "\(reference.text): registries are not asked yet")
-    }
-  }
-
-  /// Opens the image: indexes what is not indexed, with a progress line on a terminal.
-  static func open(_ options: ImageOptions) throws -> (image: ResolvedImage, opened: OpenedImage) {
-    let image = try resolve(options)
-    return (image, try open(image, options))
-  }
-
-  static func open(_ image: ResolvedImage, _ options: ImageOptions) throws -> OpenedImage {
-    allowOpenFiles(for: image.layers.count)
-    // A disk that is full, or may not be written to, says so again for every layer.
-    let hasWarned = Mutex(false)
-    let store = LayerStore(cache: try cache(options.cache)) { error in
-      let isFirst = hasWarned.withLock { hasWarned in
-        defer { hasWarned = true }
-        return !hasWarned
-      }
-      if isFirst { StandardError.write("warning: cannot use the cache: \(error)\n") }
-    }
-    let opener = ImageOpener(
-      store: store,
-      lowerLinks: options.followsDirectoryLinks ? .follow : .replace
+  /// The image that the options name, pulled where it is missing.
+  static func resolve(
+    _ options: ImageOptions,
+    _ progress: Progress
+  ) async throws -> ResolvedImage {
+    let reference = try Reference(options.reference)
+    let platform = try options.platform.parsed()
+    if let pinned = options.pinned { return try self.pinned(pinned, platform, options.cache) }
+    let provider = ImageProvider(
+      platform: platform,
+      policy: options.pull.effectivePolicy,
+      registry: options.registry,
+      cache: { try cache(options.cache) },
+      progress: progress
     )
+    return try await provider.image(reference)
+  }
+
+  /// The image that the process which started us has found: this one, and no other.
+  private static func pinned(
+    _ text: String,
+    _ platform: Platform,
+    _ cache: CacheOptions
+  ) throws -> ResolvedImage {
+    guard case .registry(let reference) = try Reference(text),
+      let image = try ImageCache(self.cache(cache)).image(reference.dockerName, platform: platform)
+    else { throw CommandFailure(.notFound, "\(text): no longer in the cache") }
+    return image
+  }
+
+  /// Opens the image: pulls what is missing, and indexes what is not indexed.
+  static func open(
+    _ options: ImageOptions
+  ) async throws -> (image: ResolvedImage, opened: OpenedImage) {
     let progress = Progress(options.progress.style)
     defer { progress.close() }
+    let image = try await resolve(options, progress)
+    return (image, try open(image, options, progress))
+  }
+
+  static func open(
+    _ image: ResolvedImage,
+    _ options: ImageOptions,
+    _ progress: Progress
+  ) throws -> OpenedImage {
+    let opener = ImageOpener(
+      store: LayerStore.noting(cache: try cache(options.cache)),
+      lowerLinks: options.followsDirectoryLinks ? .follow : .replace
+    )
+    return try open(image, with: opener, progress)
+  }
+
+  static func open(
+    _ image: ResolvedImage,
+    with opener: ImageOpener,
+    _ progress: Progress
+  ) throws -> OpenedImage {
+    allowOpenFiles(for: image.layers.count)
     let total = image.layers.reduce(UInt64(0)) { $0.addingSaturated($1.descriptor.byteCount) }
     progress.begin(
       ProgressActivity(kind: .readLayers, title: "reading layers", byteCount: total)
@@ -91,5 +115,20 @@ enum Wiring {
     limit.rlim_cur = min(wanted, limit.rlim_max)
     // Where that is refused or too little, opening a layer says so.
     setrlimit(resource, &limit)
+  }
+}
+
+extension LayerStore {
+  /// A store that says once, to people, that the cache cannot be used: a disk that is full, or may not
+  /// be written to, says so again for every layer.
+  static func noting(cache: CacheDirectory) -> LayerStore {
+    let hasWarned = Mutex(false)
+    return LayerStore(cache: cache) { error in
+      let isFirst = hasWarned.withLock { hasWarned in
+        defer { hasWarned = true }
+        return !hasWarned
+      }
+      if isFirst { StandardError.write("warning: cannot use the cache: \(error)\n") }
+    }
   }
 }

@@ -120,8 +120,10 @@ struct ProgressModelTests {
     )
     model.apply(.received(nil, 50))
     #expect(model.snapshot(at: 1).percent == 25)
-    model.set(100, at: 2)
+    model.set(100, of: nil)
     #expect(model.snapshot(at: 2).percent == 50)
+    model.set(100, of: 400)
+    #expect(model.snapshot(at: 2).percent == 25)
     #expect(model.snapshot(at: 2).secondsLeft == nil)
   }
 

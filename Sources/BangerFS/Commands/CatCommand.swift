@@ -4,7 +4,7 @@ import ArgumentParser
 import FileTree
 import Layers
 
-struct CatCommand: ParsableCommand {
+struct CatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat",
     abstract: "Write the bytes of files to standard output."
@@ -15,8 +15,8 @@ struct CatCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Paths in the image.", valueName: "path"))
   var paths: [String]
 
-  func run() throws {
-    let files = try Wiring.open(image).opened.files
+  func run() async throws {
+    let files = try await Wiring.open(image).opened.files
     var out = StandardOutput()
     for path in paths {
       let node = files.tree[try files.tree.find(path, followingLast: true).node]

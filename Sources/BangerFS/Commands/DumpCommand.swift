@@ -6,7 +6,7 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct DumpCommand: ParsableCommand {
+struct DumpCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "dump",
     abstract: "Print every name of an image with all its attributes, one line each."
@@ -17,8 +17,8 @@ struct DumpCommand: ParsableCommand {
   @Flag(help: "Leave out the digests of the files' contents, so that nothing is decoded.")
   var noContent = false
 
-  func run() throws {
-    let files = try Wiring.open(image).opened.files
+  func run() async throws {
+    let files = try await Wiring.open(image).opened.files
     let rows = try files.tree.dumpRows { id in
       if noContent { return nil }
       var hasher = DigestHasher(.sha256)

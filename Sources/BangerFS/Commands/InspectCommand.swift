@@ -5,7 +5,7 @@ import FileTree
 import ImageStore
 import OCISpec
 
-struct InspectCommand: ParsableCommand {
+struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Show an image's manifest and configuration."
@@ -23,8 +23,10 @@ struct InspectCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
-  func run() throws {
-    let image = try Wiring.resolve(image)
+  func run() async throws {
+    let progress = Progress(image.progress.style)
+    defer { progress.close() }
+    let image = try await Wiring.resolve(image, progress)
     var out = StandardOutput()
     if let raw {
       let bytes = raw == .rawManifest ? image.manifestBytes : image.configurationBytes

@@ -7,7 +7,7 @@ import Layers
 import OCISpec
 import Offsets
 
-struct LayersCommand: ParsableCommand {
+struct LayersCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "layers",
     abstract: "Show the layers of an image, base first."
@@ -20,8 +20,8 @@ struct LayersCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
-  func run() throws {
-    let (resolved, opened) = try Wiring.open(image)
+  func run() async throws {
+    let (resolved, opened) = try await Wiring.open(image)
     let history = resolved.configuration.historyByLayer()
     let facts = opened.indexes.indices.map { number in
       LayerFacts(

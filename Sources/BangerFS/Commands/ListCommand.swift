@@ -5,7 +5,7 @@ import FileTree
 import FlatArrays
 import Layers
 
-struct ListCommand: ParsableCommand {
+struct ListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ls",
     abstract: "List a directory of an image, without mounting it."
@@ -27,8 +27,8 @@ struct ListCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
-  func run() throws {
-    let tree = try Wiring.open(image).opened.files.tree
+  func run() async throws {
+    let tree = try await Wiring.open(image).opened.files.tree
     let steps = try selected(in: tree)
     var out = StandardOutput()
     switch output.format {

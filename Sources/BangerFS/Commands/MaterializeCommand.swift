@@ -57,7 +57,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     let options = Ext4Options(size: try size.ext4Size(free: free), label: try VolumeLabel(label))
     let tools = try await E2fsTools.find()
     try FuseSession.requireDevice()
-    let (resolved, opened) = try Wiring.open(image)
+    let (resolved, opened) = try await Wiring.open(image)
     outliveClosedPipes()
     let result = try await cancellingOnSignals {
       try await materialize(resolved, opened, options, tools)

@@ -9,7 +9,7 @@ import OCISpec
 import Synchronization
 import TreeMount
 
-struct MountCommand: ParsableCommand {
+struct MountCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mount",
     abstract: "Mount an image read-only.",
@@ -50,23 +50,26 @@ struct MountCommand: ParsableCommand {
   @Option(help: .hidden)
   var requestCounts: String?
 
-  func run() throws {
+  func run() async throws {
     let options = try MountOptions(options)
     let place = try Mountpoint(checking: mountpoint, allowsNonEmpty: options.allowsNonEmpty)
     try FuseSession.requireDevice()
     if foreground || background {
-      try serve(at: place, options)
+      try await serve(at: place, options)
     } else {
-      try startInBackground(at: place)
+      try await startInBackground(at: place)
     }
   }
 
   // MARK: In front
 
-  private func startInBackground(at place: Mountpoint) throws {
+  private func startInBackground(at place: Mountpoint) async throws {
+    let pulled = try await pullIfNeeded()
+    // It holds the blobs until the child has them.
+    defer { withExtendedLifetime(pulled) {} }
     // Right behind the subcommand's name: behind a "--" it would be a mount point.
     var arguments = CommandLine.arguments
-    arguments.insert("--background", at: 2)
+    arguments.insert(contentsOf: ["--background"] + (pulled.map(Self.pin) ?? []), at: 2)
     let child = try BackgroundProcess(arguments: arguments)
     let isInterrupted = Mutex(false)
     let watcher = SignalWatcher { _ in
@@ -87,11 +90,28 @@ struct MountCommand: ParsableCommand {
     closedir(root)
   }
 
+  /// The image, if it comes from a registry or the cache: in front, so that people see it come and can
+  /// interrupt it.
+  private func pullIfNeeded() async throws -> ResolvedImage? {
+    guard case .registry = try Reference(image.reference) else { return nil }
+    let progress = Progress(image.progress.style)
+    defer { progress.close() }
+    return try await Wiring.resolve(image, progress)
+  }
+
+  /// What makes the child take this very image, without the network.
+  private static func pin(_ image: ResolvedImage) -> [String] {
+    guard case .success(let reference) = Result(catching: { try Reference(image.reference) }),
+      case .registry(let reference) = reference
+    else { return [] }
+    return ["--pinned", reference.dockerName.at(image.digest).text]
+  }
+
   // MARK: In the serving process
 
-  private func serve(at place: Mountpoint, _ options: MountOptions) throws {
+  private func serve(at place: Mountpoint, _ options: MountOptions) async throws {
     if background { BackgroundProcess.keepReadyDescriptor() }
-    let (resolved, opened) = try Wiring.open(image)
+    let (resolved, opened) = try await Wiring.open(image)
     let logger = try makeLogger()
     let fuseOptions = FuseOptions(
       for: .use(allowsOtherUsers: options.allowsOtherUsers),

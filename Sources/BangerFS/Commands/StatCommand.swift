@@ -7,7 +7,7 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct StatCommand: ParsableCommand {
+struct StatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stat",
     abstract: "Show what is known of a file, and which layer put it."
@@ -23,8 +23,8 @@ struct StatCommand: ParsableCommand {
 
   @OptionGroup var output: OutputOptions
 
-  func run() throws {
-    let (resolved, opened) = try Wiring.open(image)
+  func run() async throws {
+    let (resolved, opened) = try await Wiring.open(image)
     let tree = opened.files.tree
     let step = try tree.find(path, followingLast: dereference)
     let origin = Origin(of: tree[step.node], in: resolved, opened.indexes.map(\.table))

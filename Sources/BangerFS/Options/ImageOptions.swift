@@ -7,19 +7,33 @@ struct CacheOptions: ParsableArguments {
   @Option(
     name: .customLong("cache-dir"),
     help: ArgumentHelp(
-      "Where indexes are kept (default: $BANGER_FS_CACHE, or banger/oci in the user's cache).",
+      "Where images and indexes are kept (default: $BANGER_FS_CACHE, or banger/oci in the user's cache).",
       valueName: "dir"
     )
   )
   var cacheDirectory: String?
 }
 
-struct ImageOptions: ParsableArguments {
-  @Argument(help: ArgumentHelp("The image, as oci:DIR[:TAG][@DIGEST].", valueName: "ref"))
-  var reference: String
-
+struct PlatformOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The platform, as OS/ARCHITECTURE[/VARIANT].", valueName: "platform"))
   var platform = "linux/amd64"
+
+  func parsed() throws -> Platform { try Platform(parsing: platform) }
+}
+
+struct ImageOptions: ParsableArguments {
+  @Argument(
+    help: ArgumentHelp(
+      """
+      The image: NAME[:TAG][@DIGEST] as docker reads it, oci:DIR[:TAG][@DIGEST], \
+      oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME:TAG].
+      """,
+      valueName: "ref"
+    )
+  )
+  var reference: String
+
+  @OptionGroup var platform: PlatformOptions
 
   @Flag(
     name: .customLong("follow-dirlinks"),
@@ -31,7 +45,13 @@ struct ImageOptions: ParsableArguments {
   var followsDirectoryLinks = false
 
   @OptionGroup var cache: CacheOptions
+  @OptionGroup var pull: PullOptions
+  @OptionGroup var registry: RegistryOptions
   @OptionGroup var progress: ProgressOptions
+
+  /// What the reference was found to mean by the process that started this one in the background.
+  @Option(help: .hidden)
+  var pinned: String?
 }
 
 /// How facts are printed.

@@ -97,11 +97,10 @@ final class Progress: Sendable {
     tell(.received(nil, count))
   }
 
-  /// The bytes that are done, of an activity without steps.
-  func set(_ count: UInt64) {
-    let now = clock()
+  /// The bytes that are done, of an activity without steps, and maybe of how many.
+  func set(_ count: UInt64, of total: UInt64? = nil) {
     state.withLock { state in
-      state.model?.set(count, at: now)
+      state.model?.set(count, of: total)
       state.hasChanged = true
     }
   }
@@ -124,23 +123,33 @@ final class Progress: Sendable {
     }
   }
 
-  /// Says which image a name meant.
-  func resolved(_ name: String, digest: String) {
+  /// Tells programs what a registry said that a name means.
+  func record(_ name: String, is digest: String) {
+    guard style == .json else { return }
+    display.withLock { _ in Self.write(.resolved(name, digest: digest)) }
+  }
+
+  /// Tells people which image was taken.
+  func say(_ name: String, is digest: String) {
     switch style {
-    case .none: break
-    case .json: display.withLock { _ in Self.write(.resolved(name, digest: digest)) }
+    case .none, .json: break
     case .terminal, .plain: StandardError.write("\(name) is \(digest)\n")
+    }
+  }
+
+  /// Takes what is drawn off the terminal, where a result is to be printed; it comes back by itself.
+  func hide() {
+    display.withLock { display in
+      if display.isVisible { StandardError.eraseBlock() }
+      display.isVisible = false
     }
   }
 
   /// Ends whatever is going on, and takes everything off the terminal.
   func close() {
     end(isComplete: false)
-    display.withLock { display in
-      state.withLock { $0.isOver = true }
-      if display.isVisible { StandardError.eraseBlock() }
-      display.isVisible = false
-    }
+    state.withLock { $0.isOver = true }
+    hide()
   }
 
   private static func write(_ record: ProgressRecord) {

@@ -6,6 +6,7 @@ struct ProgressActivity: Equatable, Sendable {
   /// The activities, by the names that programs get to see.
   enum Kind: String, Encodable, Sendable {
     case pull
+    case readArchive = "read-archive"
     case readLayers = "read-layers"
     case copyFiles = "copy-files"
     case correctFiles = "correct-files"
@@ -101,10 +102,11 @@ struct ProgressModel: Sendable {
     begin = time
   }
 
-  /// How far it is, of an activity without steps.
-  mutating func set(_ count: UInt64, at time: Double) {
+  /// How far it is, of an activity without steps, and maybe what there is in all.
+  mutating func set(_ count: UInt64, of total: UInt64?) {
     if count > doneByteCount { rate.add(count - doneByteCount) }
     doneByteCount = count
+    if let total { activity.byteCount = total }
   }
 
   mutating func apply(_ event: ProgressEvent) {
