@@ -117,12 +117,14 @@ struct CredentialHelper: Sendable {
       .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)
     ]
     do {
+      let question = try Self.pipe(holding: input)
+      defer { Glibc.close(question.rawValue) }
       let result = try await Subprocess.run(
         .path(program),
         arguments: ["get"],
         environment: .custom(environmentKeys),
         platformOptions: platform,
-        input: .array(Array(input.utf8)),
+        input: .fileDescriptor(question, closeAfterSpawningProcess: false),
         output: .bytes(limit: Self.outputLimit),
         error: .discarded
       )
@@ -132,6 +134,26 @@ struct CredentialHelper: Sendable {
     } catch {
       return .failed(.notStarted)
     }
+  }
+
+  /// The end of a pipe from which `text` can be read, and then its end.
+  ///
+  /// Written before anybody reads: a helper that goes away without reading would otherwise end us with
+  /// SIGPIPE. A pipe takes 4 KiB (PIPE_BUF) without a reader, names of registries have 255 bytes.
+  private static func pipe(holding text: String) throws(Errno) -> FileDescriptor {
+    let bytes = Array(text.utf8)
+    precondition(bytes.count <= 4 << 10, "the name of a registry does not fit into a pipe")
+    var ends: [Int32] = [-1, -1]
+    // Programs that are started at this moment inherit neither end: all but their first three
+    // descriptors are closed for them.
+    guard Glibc.pipe(&ends) == 0 else { throw Errno(rawValue: errno) }
+    defer { Glibc.close(ends[1]) }
+    guard write(ends[1], bytes, bytes.count) == bytes.count else {
+      let error = Errno(rawValue: errno)
+      Glibc.close(ends[0])
+      throw error
+    }
+    return FileDescriptor(rawValue: ends[0])
   }
 
   private var environmentKeys: [Environment.Key: String] {
