@@ -36,7 +36,7 @@ struct ArchiveContents: Sendable {
     case .cache(let actual):
       guard actual == digest else { throw .digestMismatch(expected: digest, actual: actual) }
       guard let blob = try cache.openBlob(digest, byteCount: member.byteCount) else {
-        throw .blobMissing(digest)
+        throw .badArchive(file.path, .decodedFileRemoved(ArchiveTable.shown(name)))
       }
       return blob
     case .sparse: throw .badArchive(file.path, .memberIsSparse(ArchiveTable.shown(name)))

@@ -28,6 +28,8 @@ package enum ArchiveFault: Error, Sendable, Equatable {
   case memberNotAFile(String)
   case memberIsSparse(String)
   case memberUnsupportedFormat(String, ForeignFormat)
+  /// What was decoded of a compressed archive has been removed from the cache meanwhile.
+  case decodedFileRemoved(String)
   case linkLeavesArchive(String, target: String)
   case tooManyLinks(String, limit: Int)
 
@@ -62,6 +64,7 @@ extension ArchiveFault: CustomStringConvertible {
     case .memberIsSparse(let name): "\(name): stored as a sparse file, which is not supported here"
     case .memberUnsupportedFormat(let name, let format):
       "\(name): \(format.rawValue) is not supported"
+    case .decodedFileRemoved(let name): "\(name): removed from the cache since it was decoded"
     case .linkLeavesArchive(let name, let target):
       "\(name): a link to \(target), which is outside the archive"
     case .tooManyLinks(let name, let limit): "\(name): more than \(limit) links in a row"
