@@ -28,8 +28,7 @@ actor RegistrySession {
   init(
     _ source: PullSource,
     client: WebClient,
-    credentials: FoundCredentials?,
-    retries: RetryPolicy
+    credentials: FoundCredentials?
   ) {
     self.source = source
     self.client = client
@@ -38,8 +37,7 @@ actor RegistrySession {
       client: client,
       source: source,
       credentials: credentials,
-      limits: client.limits,
-      retries: retries
+      limits: client.limits
     )
     tokens = TokenProvider { await service.fetch($0) }
   }

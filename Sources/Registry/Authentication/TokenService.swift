@@ -10,27 +10,19 @@ struct TokenService: Sendable {
   let source: PullSource
   let credentials: FoundCredentials?
   let limits: NetworkLimits
-  let retries: RetryPolicy
 
-  /// Fetches a token, trying again where that may help.
+  /// Fetches a token, once.
   func fetch(_ request: TokenRequest) async -> TokenProvider.Outcome {
-    var counter = RetryCounter(retries)
-    while true {
-      do {
-        return .success(try await attempt(request))
-      } catch {
-        let failure = RequestFailure(
-          error,
-          target: .token,
-          host: request.realm.authority,
-          repository: source.repository
-        )
-        do throws(RequestFailure) {
-          try await counter.pause(after: failure, gained: 0) { _ in }
-        } catch {
-          return .failure(error)
-        }
-      }
+    do {
+      return .success(try await attempt(request))
+    } catch {
+      let failure = RequestFailure(
+        error,
+        target: .token,
+        host: request.realm.authority,
+        repository: source.repository
+      )
+      return .failure(failure)
     }
   }
 

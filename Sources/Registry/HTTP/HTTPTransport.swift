@@ -41,8 +41,16 @@ struct HTTPAnswer: Sendable {
   /// The length that the head announces; `nil` where it announces none, or nonsense.
   var contentLength: UInt64? { field("Content-Length").flatMap { UInt64($0) } }
 
+  /// How long the body is; `nil` where only its end tells.
+  static func statedLength(_ fields: HTTPHeaders) -> UInt64? {
+    guard fields["Transfer-Encoding"].isEmpty else { return nil }
+    return fields.first(name: "Content-Length").flatMap { UInt64($0) }
+  }
+
   /// Reads the body; once.
-  func reader() -> HTTPBodyReader { HTTPBodyReader(body, limits: limits) }
+  func reader() -> HTTPBodyReader {
+    HTTPBodyReader(body, length: Self.statedLength(fields), limits: limits)
+  }
 
   /// The whole body, of at most `limit` bytes.
   func bytes(upTo limit: UInt64) async throws(TransportError) -> [UInt8] {
@@ -70,8 +78,11 @@ struct HTTPAnswer: Sendable {
 struct HTTPBodyReader {
   private var iterator: HTTPClientResponse.Body.AsyncIterator
   private var meter: SpeedMeter
+  /// How many bytes are still to come, where that is known.
+  private var missing: UInt64?
 
-  fileprivate init(_ body: HTTPClientResponse.Body, limits: NetworkLimits) {
+  fileprivate init(_ body: HTTPClientResponse.Body, length: UInt64?, limits: NetworkLimits) {
+    missing = length
     iterator = body.makeAsyncIterator()
     meter = SpeedMeter(limits)
   }
@@ -87,7 +98,12 @@ struct HTTPBodyReader {
     }
     // A cancelled sequence may end as if it were complete.
     guard !Task.isCancelled else { throw .cancelled }
-    if let piece, !meter.accepts(piece.readableBytes, after: .now - start) { throw .stalled }
+    guard let piece else {
+      guard missing ?? 0 == 0 else { throw .dropped("connection closed") }
+      return nil
+    }
+    missing = missing.map { $0 - min($0, UInt64(piece.readableBytes)) }
+    guard meter.accepts(piece.readableBytes, after: .now - start) else { throw .stalled }
     return piece
   }
 }
@@ -120,7 +136,13 @@ final class HTTPTransport: Sendable {
       wire.body = .bytes(ByteBuffer(string: form))
     }
     if location.isSecure { wire.tlsConfiguration = request.tls }
-    let client = client(for: proxies.proxy(for: location.host, isSecure: location.isSecure))
+    let client = client(
+      for: proxies.proxy(
+        for: location.host,
+        port: location.port,
+        isSecure: location.isSecure
+      )
+    )
     do {
       // The deadline covers everything up to the end of the head; bodies have the meter.
       let deadline = NIODeadline.now() + .nanoseconds((limits.connect + limits.head).nanoseconds)
@@ -179,6 +201,7 @@ final class HTTPTransport: Sendable {
     configuration.httpVersion = .http1Only
     // Failures are told at once; trying again is the caller's decision.
     configuration.connectionPool.retryConnectionEstablishment = false
+    configuration.http1_1ConnectionDebugInitializer = { BrokenBodyHandler.install(on: $0) }
     return configuration
   }
 }

@@ -78,8 +78,7 @@ actor SourceSessions {
     let session = RegistrySession(
       source,
       client: WebClient(transport: transport, trust: trust, limits: settings.limits),
-      credentials: credentials,
-      retries: settings.retries
+      credentials: credentials
     )
     sessions[index] = session
     return session
