@@ -152,7 +152,7 @@ struct ConfigurationRegistriesFileTests {
     ("a = 1\na = 2", 2),
     ("[[registry]\n", 1),
     ("a = " + String(repeating: "[", count: 10_000), 1),
-    (String(repeating: "a.", count: 100_000) + "=", 1),
+    (String(repeating: "a.", count: 500_000) + "=", 1),
   ])
   func `a file that is no TOML is refused with the line`(text: String, line: Int) throws {
     let machine = try ConfigurationMachine()
