@@ -58,15 +58,14 @@ struct HostTrust: Sendable {
     _ authorities: TrustedAuthorities,
     to configuration: inout TLSConfiguration
   ) {
-    var roots = authorities.directories.map { NIOSSLAdditionalTrustRoots.file($0.string) }
-    switch (authorities.file, roots.isEmpty) {
-    case (let file?, _): configuration.trustRoots = .file(file.string)
-    case (nil, false):
-      configuration.trustRoots = .file(authorities.directories[0].string)
-      roots.removeFirst()
-    case (nil, true): configuration.trustRoots = .default
+    // The library takes a directory as the main roots only, and one of them.
+    switch (authorities.directory, authorities.file) {
+    case (nil, nil): configuration.trustRoots = .default
+    case (nil, let file?): configuration.trustRoots = .file(file.string)
+    case (let directory?, let file):
+      configuration.trustRoots = .file(directory.string)
+      configuration.additionalTrustRoots = file.map { [.file($0.string)] } ?? []
     }
-    configuration.additionalTrustRoots = roots
   }
 
   private static func reading<Value>(
