@@ -82,6 +82,9 @@ package final class BlobIngest: Sendable {
     return identity
   }
 
+  /// Whether somebody reads along.
+  package var isFollowed: Bool { progress.wait(until: { _ in true }, then: { $0.isFollowed }) }
+
   private var phase: Phase { progress.wait(until: { _ in true }, then: { $0.phase }) }
 
   // MARK: Writing
