@@ -66,9 +66,7 @@ extension CommandFailure {
     switch error {
     case .badImageName(let text, _) where text.hasPrefix("/") || text.hasPrefix("."):
       hint = "a layout directory is named oci:\(text)"
-    case .badImageName, .unsupportedTransport:
-      hint = "an image is named \(Reference.grammar)"
-    case .badTag, .badDigest, .unsupportedDigestAlgorithm:
+    case .badImageName, .badTag, .badDigest, .unsupportedDigestAlgorithm:
       hint = "an image is named \(Reference.grammar)"
     default: break
     }

@@ -2,6 +2,7 @@
 // cache, or pulled into it.
 
 import Foundation
+import Glibc
 import ImageStore
 import Layers
 import OCISpec
@@ -118,18 +119,19 @@ struct ImageProvider {
     into cache: ImageCache,
     _ layers: LayerStore
   ) async throws -> (name: ImageName, image: ResolvedImage) {
-    let puller = ImagePuller(try settings(), cache: cache)
-    do {
-      let pulled = try await cancellingOnSignals(endsOnSecond: true) { [self] in
+    let settings = try settings()
+    // The network library ignores it, and the results of this command may go into a pipe.
+    let pipeSignal = signal(SIGPIPE, SIG_IGN)
+    let puller = ImagePuller(settings, cache: cache)
+    let result = await Result { [self] in
+      try await cancellingOnSignals(endsOnSecond: true) {
         try await first(of: names, puller, layers)
       }
-      await puller.shutdown()
-      return pulled
-    } catch {
-      progress.end(isComplete: false)
-      await puller.shutdown()
-      throw error
     }
+    if case .failure = result { progress.end(isComplete: false) }
+    await puller.shutdown()
+    signal(SIGPIPE, pipeSignal)
+    return try result.get()
   }
 
   /// The first of the names that a registry has; else the failure that says most.
@@ -216,5 +218,11 @@ extension ProgressEvent {
       self = .retrying(digest?.description, reason: reason, after: after / .seconds(1))
     case .finished(let digest): self = .finished(digest.description)
     }
+  }
+}
+
+extension Result where Failure == any Error {
+  fileprivate init(_ body: () async throws -> Success) async {
+    do { self = .success(try await body()) } catch { self = .failure(error) }
   }
 }

@@ -4,9 +4,10 @@ import TestKit
 import Testing
 
 struct ReferenceErrorTests {
-  private static let grammar = "an image is named oci:DIR[:TAG][@DIGEST]"
-  private static let copying =
-    "copy the image into a layout first, as skopeo copy docker://IMAGE oci:DIR:TAG does"
+  private static let forms =
+    "NAME[:TAG][@DIGEST], oci:DIR[:TAG][@DIGEST], oci-archive:FILE[:TAG] or "
+    + "docker-archive:FILE[:NAME:TAG]"
+  private static let grammar = "an image is named \(forms)"
 
   struct Row: Sendable {
     var reference: String
@@ -16,40 +17,28 @@ struct ReferenceErrorTests {
   }
 
   @Test(arguments: [
-    Row(
-      reference: "",
-      status: 64,
-      message: "empty image reference: expected oci:DIR[:TAG][@DIGEST]"
-    ),
+    Row(reference: "", status: 64, message: "empty image reference: expected \(forms)"),
     Row(
       reference: "oci:",
       status: 64,
       message: "no layout directory in the reference: expected oci:DIR[:TAG][@DIGEST]"
     ),
     Row(
-      reference: "debian:12",
+      reference: "Debian",
       status: 64,
-      message: "debian:12: no transport, and registries are not supported: "
-        + "expected oci:DIR[:TAG][@DIGEST]",
-      hint: copying
+      message: "\"Debian\" is not the name of an image: the repository has upper case letters",
+      hint: grammar
     ),
     Row(
-      reference: "docker://debian:12",
+      reference: "docker-daemon:debian:12",
       status: 64,
-      message: "transport docker is not supported: expected oci:DIR[:TAG][@DIGEST]",
-      hint: copying
+      message: "transport docker-daemon is not supported: expected \(forms)"
     ),
-    Row(
-      reference: "oci-archive:image.tar",
-      status: 64,
-      message: "transport oci-archive is not supported: expected oci:DIR[:TAG][@DIGEST]",
-      hint: copying
-    ),
+    Row(reference: "oci-archive:image.tar", status: 66, message: "image.tar: no such archive"),
     Row(
       reference: "./image",
       status: 64,
-      message: "./image: no transport, and registries are not supported: "
-        + "expected oci:DIR[:TAG][@DIGEST]",
+      message: "\"./image\" is not the name of an image: the registry is not HOST[:PORT]",
       hint: "a layout directory is named oci:./image"
     ),
     Row(

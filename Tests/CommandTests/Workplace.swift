@@ -93,8 +93,17 @@ final class Workplace {
 
   // MARK: Programs
 
+  /// Nothing of the real user's settings matters: empty variables count as absent.
   private var environment: [String: String] {
-    ["BANGER_FS_CACHE": cache, "HOME": home, "COLUMNS": "80"]
+    var environment = ["BANGER_FS_CACHE": cache, "HOME": home, "COLUMNS": "80"]
+    for name in [
+      "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy",
+      "https_proxy", "all_proxy", "REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_RUNTIME_DIR",
+      "XDG_CONFIG_HOME", "CONTAINERS_REGISTRIES_CONF", "NO_COLOR",
+    ] {
+      environment[name] = ""
+    }
+    return environment
   }
 
   /// Starts the program in the home.

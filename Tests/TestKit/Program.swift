@@ -55,7 +55,8 @@ package final class Program {
     errors = URL(fileURLWithPath: scratch.appending("errors"))
     for file in [output, errors] { try Data().write(to: file) }
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = try Program.becoming(user) + arguments
+    // Libraries of the tests ignore this signal for the whole process, and programs would inherit that.
+    process.arguments = ["--default-signal=PIPE"] + (try Program.becoming(user)) + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = try FileHandle(forWritingTo: output)

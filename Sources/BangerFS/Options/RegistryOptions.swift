@@ -51,19 +51,20 @@ struct PullOptions: ParsableArguments {
   @Option(
     name: .customLong("pull"),
     help: ArgumentHelp(
-      "When to ask a registry: always, for what is missing in the cache, or never.",
+      "When to ask a registry: always, when the cache lacks something, or never.",
       valueName: "when"
     )
   )
-  var policy: PullPolicy?
+  var policy = PullPolicy.missing
 
   @Flag(help: "Never use the network; the same as --pull never.")
   var offline = false
 
   func validate() throws {
-    guard offline, let policy, policy != .never else { return }
-    throw ValidationError("--offline contradicts --pull \(policy.rawValue)")
+    if offline, policy == .always {
+      throw ValidationError("--offline contradicts --pull always")
+    }
   }
 
-  var effectivePolicy: PullPolicy { offline ? .never : policy ?? .missing }
+  var effectivePolicy: PullPolicy { offline ? .never : policy }
 }

@@ -10,9 +10,9 @@ import Synchronization
 enum StandardError {
   /// The characters of each line of the block that is on the terminal.
   private static let drawn = Mutex<[Int]>([])
-  /// How many rows the block takes;
+  /// How many rows the block takes.
   ///
-  /// 0 where there is none. For signal handlers, which take no lock.
+  /// For signal handlers, which take no lock.
   private static let rowCount = Atomic<Int>(0)
 
   static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
@@ -92,11 +92,11 @@ struct TerminalSize: Equatable {
   /// Where the terminal does not say, what terminals have always had.
   static var current: TerminalSize {
     var size = winsize()
-    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0
-    else {
-      return TerminalSize(width: 80, height: 24)
-    }
-    return TerminalSize(width: Int(size.ws_col), height: Int(size.ws_row))
+    let isKnown = ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0
+    return TerminalSize(
+      width: isKnown && size.ws_col > 0 ? Int(size.ws_col) : 80,
+      height: isKnown && size.ws_row > 0 ? Int(size.ws_row) : 24
+    )
   }
 
   /// Whether what we draw does not get into somebody else's way: false after `bg`.
