@@ -49,7 +49,7 @@ struct ArchiveScan {
         throw .fault(error)
       }
     }
-    do throws(TarError) { try scanner.finish() } catch { throw .fault(.tar(error)) }
+    do throws(TarError) { try scanner.finish() } catch { throw .fault(ArchiveFault(error)) }
   }
 
   private mutating func take(_ piece: Span<UInt8>) throws(ArchiveFault) {
@@ -99,9 +99,13 @@ extension ArchiveTable.Entry {
 }
 
 extension ArchiveFault {
-  /// A first block that is no header at all: some other kind of file.
+  /// A first block that is no header, or not even a block, makes some other kind of file.
   init(_ error: TarError) {
-    self = error == .checksumMismatch(at: .zero) ? .notATarFile : .tar(error)
+    switch error {
+    case .checksumMismatch(.zero): self = .notATarFile
+    case .truncated(let end) where end.bytes < 512: self = .notATarFile
+    default: self = .tar(error)
+    }
   }
 }
 

@@ -63,6 +63,10 @@ struct ArchiveFaultTests {
     #expect(
       message("docker-archive:\(scratch.path("archive.gz"))") == "archive.gz: not a tar archive"
     )
+    _ = try scratch.write(Array("no tar".utf8))
+    #expect(
+      message("docker-archive:\(scratch.path("archive.tar"))") == "archive.tar: not a tar archive"
+    )
   }
 
   @Test func `an archive of something else is refused by what it lacks`() throws {
