@@ -1,7 +1,7 @@
 // The distribution protocol with one registry: how it is reached, how it wants to be shown
 // credentials, and requests for paths of one repository in it.
 // Source: OCI distribution-spec 1.1, "Endpoints", "Determining Support" (end-1); RFC 9110, section
-// 11.6; facts about plain HTTP and loopback: docs/SEMANTICS.md.
+// 11.6.
 
 import OCISpec
 
@@ -179,6 +179,8 @@ actor RegistrySession {
       scheme = try scheme(for: challenges, root)
     // Some registries have no such page: the request proper will tell.
     case 408, 425, 429, 500...599: throw await answer.refusal(.anonymous)
+    // What servers that want TLS say to those who come without.
+    case 400 where !root.isSecure: throw await answer.refusal(.anonymous)
     default: _ = await answer.http.refusal()
     }
     return root
@@ -195,13 +197,15 @@ actor RegistrySession {
 
   /// Whether a fault is a reason to speak openly where that is allowed.
   ///
-  /// A server on this machine is asked plainly where it does not speak TLS or where nobody listens at
-  /// the port of https; one that was declared insecure, whatever is wrong. A bad certificate alone is
-  /// none.
+  /// A server on this machine is asked plainly where it does not speak TLS, hangs up on it, or where
+  /// nobody listens at the port of https; one that was declared insecure, whatever is wrong. A bad
+  /// certificate alone is none.
   private func mayTryPlain(after fault: RequestFault) -> Bool {
-    if fault == .cancelled { return false }
-    if case .unreachable = fault { return true }
-    return source.isInsecure || fault == RequestFault(TransportError.notTLS)
+    switch fault {
+    case .cancelled: false
+    case .unreachable, .dropped: true
+    default: source.isInsecure || fault == RequestFault(TransportError.notTLS)
+    }
   }
 
   // MARK: Authorisation

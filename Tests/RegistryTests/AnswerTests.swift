@@ -15,6 +15,7 @@ struct AnswerTests {
       (#"{"errors":[{"code":"DENIED"}]}"#, "DENIED"),
       (#"{"details":"incorrect username or password"}"#, "incorrect username or password"),
       (#"{"errors":[{"message":"a\u001b[31mb\nc"}]}"#, #"a\u{1b}[31mb\u{a}c"#),
+      (#"{"error":"invalid_grant","error_description":"token is revoked"}"#, "token is revoked"),
       (#"{"errors":[]}"#, nil),
       ("<html>", nil),
       ("", nil),

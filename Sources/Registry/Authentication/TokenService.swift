@@ -28,7 +28,7 @@ struct TokenService: Sendable {
 
   private func attempt(_ request: TokenRequest) async throws(RequestFault) -> BearerToken {
     let answer = try await exchange(request)
-    guard answer.http.status == 200 else { throw await answer.refusal(credentials.use) }
+    guard answer.http.status == 200 else { throw await refusal(answer) }
     let body: [UInt8]
     do {
       body = try await answer.http.bytes(upTo: limits.tokenByteCount)
@@ -39,6 +39,15 @@ struct TokenService: Sendable {
       throw .token("the answer of \(request.realm.redacted) has none")
     }
     return BearerToken(value: token.token, expiry: .now + .seconds(token.lifetime))
+  }
+
+  private func refusal(_ answer: WebAnswer) async -> RequestFault {
+    let fault = await answer.refusal(credentials.use)
+    // OAuth says so to a token that is no good. Source: RFC 6749, section 5.2.
+    guard case .unexpected(400, let message) = fault,
+      case .identityToken? = credentials?.credentials
+    else { return fault }
+    return .notAuthorised(credentials.use, message)
   }
 
   private func exchange(_ request: TokenRequest) async throws(RequestFault) -> WebAnswer {

@@ -1,6 +1,6 @@
 // What a registry says about an error, in the form of the specification. A text from outside: bounded
 // and escaped, shown to the user, and never acted upon beyond its code.
-// Source: OCI distribution-spec 1.1, "Error Codes".
+// Source: OCI distribution-spec 1.1, "Error Codes"; RFC 6749, section 5.2, for token services.
 
 import FoundationEssentials
 import OCISpec
@@ -22,7 +22,9 @@ package struct ServerMessage: Sendable, Equatable {
     let first = wire.errors?.first
     code = printable(first?.code ?? "")
     // Some token services have a form of their own.
-    message = printable(first?.message ?? wire.details ?? wire.message ?? "")
+    message = printable(
+      first?.message ?? wire.details ?? wire.message ?? wire.errorDescription ?? ""
+    )
     if code.isEmpty, message.isEmpty { return nil }
   }
 
@@ -38,6 +40,12 @@ package struct ServerMessage: Sendable, Equatable {
     let errors: [WireError]?
     let details: String?
     let message: String?
+    let errorDescription: String?
+
+    private enum CodingKeys: String, CodingKey {
+      case errors, details, message
+      case errorDescription = "error_description"
+    }
   }
 
   private struct WireError: Decodable {
