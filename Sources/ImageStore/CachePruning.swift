@@ -1,5 +1,5 @@
-// What may go from the cache: first names, by policy; then blobs that no name needs, downloads that
-// nobody continues, and what was derived from blobs that are gone. What a mount or a running command
+// What may go from the cache: downloads that nobody continues and blobs that no name needs; then
+// names, by policy, and the blobs that they alone needed; with every blob what was derived from it. What a mount or a running command
 // uses stays, and so does the name of an image that is in use.
 //
 // All of it under the lock of the names: nobody can give a name to a blob that is about to go. A blob
@@ -54,30 +54,40 @@ extension ImageCache {
     let lock = try directory.lockNames()
     defer { lock.release() }
     var report = PruneReport()
+    // What no name stands in the way of goes first: writing new names takes room, and a full disk may
+    // be why we are here.
+    try removePartials(policy, &report)
+    try removeDerivedFiles(policy, now: now, &report)
+    let listed = try plan(readIndex().manifests).needed
+    try removeBlobs({ !listed.contains($0) }, policy, &report)
+
+    let first = report
     var needed: Set<Digest> = []
     try changeLockedNames { (index) throws(ImageStoreError) in
       // From the start, because another tool may have changed the names meanwhile.
-      report = PruneReport()
-      let source = CacheSnapshot(self, index: ImageIndex(manifests: index.entries))
-      var plan = try PrunePlan(self, source: source, entries: index.entries)
+      report = first
+      var plan = try plan(index.entries)
       try plan.apply(policy, now: now, &report)
       needed = plan.needed
       index.remove { plan.unwanted.contains($0) }
       return !policy.isDryRun && !report.images.isEmpty
     }
-    try removeBlobs(but: needed, policy, &report)
-    try removePartials(policy, &report)
-    try removeDerivedFiles(policy, now: now, &report)
+    try removeBlobs({ listed.contains($0) && !needed.contains($0) }, policy, &report)
     return report
   }
 
+  private func plan(_ entries: [Descriptor]) throws(ImageStoreError) -> PrunePlan {
+    let source = CacheSnapshot(self, index: ImageIndex(manifests: entries))
+    return try PrunePlan(self, source: source, entries: entries)
+  }
+
   private func removeBlobs(
-    but needed: Set<Digest>,
+    _ isUnneeded: (Digest) -> Bool,
     _ policy: PrunePolicy,
     _ report: inout PruneReport
   ) throws(ImageStoreError) {
     for file in try blobs.files() {
-      guard let digest = file.digest, !needed.contains(digest) else { continue }
+      guard let digest = file.digest, isUnneeded(digest) else { continue }
       let derived = try CacheKind.derived.map { (kind) throws(ImageStoreError) in
         try directory.facts(kind, of: digest)
       }

@@ -30,9 +30,10 @@ struct PrunePlan {
     for entry in entries {
       let parts = try references.closure(of: entry)
       let blobs = Set(parts.map(\.digest))
-      let original = entry.convertedFrom
-      if let number = images.firstIndex(where: { $0.digest == original && !$0.entries.isEmpty }),
-        images[number].name == entry.names.first
+      if let original = entry.convertedFrom,
+        let number = images.firstIndex(where: {
+          $0.digest == original && $0.name == entry.names.first
+        })
       {
         images[number].entries.append(entry)
         images[number].blobs.formUnion(blobs)

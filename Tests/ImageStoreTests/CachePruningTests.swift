@@ -168,6 +168,26 @@ struct CachePruningTests {
     #expect(try cache.usage() == CacheUsage())
   }
 
+  @Test(.enabled(if: geteuid() == 0, "only root can mount a file system that is full"))
+  func `a full disk can be pruned as long as there is a partial download`() throws {
+    let directory = try TemporaryDirectory()
+    try Tool.run("mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", directory.path)
+    defer { #expect(umount2(directory.path, CInt(MNT_DETACH)) == 0) }
+    let cache = try CachePlace.open(directory.path)
+    try images[0].put(into: cache, as: imageName())
+    func download() throws {
+      let ingest = try #require(try cache.tryIngest(Descriptor(of: filled(1, 500_000))))
+      while true { try ingest.append(filled(1, 4096)) }
+    }
+    let error = #expect(throws: ImageStoreError.self) { try download() }
+    #expect(error?.kind == .noSpace)
+    #expect(throws: ImageStoreError.self) { try cache.remove(imageName().text) }
+    let report = try cache.prune(policy { $0.removesEverything = true })
+    #expect(report.images.map(\.name) == [imageName().text])
+    #expect(report.partials.count == 1)
+    #expect(try cache.usage() == CacheUsage())
+  }
+
   // MARK: In use
 
   @Test func `an image that somebody holds stays, with its name`() throws {
