@@ -171,7 +171,7 @@ package final class CacheDirectory: Sendable {
   ///
   /// Best effort: what is left costs only its space. Whoever waits for a lock that is removed
   /// notices, and makes a new one.
-  func removeFiles(of blob: Digest) {
+  package func removeFiles(of blob: Digest) {
     for kind in CacheKind.allCases {
       _ = Result { () throws(Errno) in try directory(kind, for: blob).unlink(blob.hex) }
     }
@@ -184,6 +184,11 @@ package final class CacheDirectory: Sendable {
       _ = Result { () throws(Errno) in try locks.unlink(name) }
       lock.release()
     }
+  }
+
+  /// The blobs that a kind of file is kept of, in no order.
+  package func blobs(with kind: CacheKind) throws(ImageStoreError) -> [Digest] {
+    Array(try files(kind).keys)
   }
 
   /// The files of a kind.

@@ -138,6 +138,27 @@ struct CacheCommandTests {
     #expect(try here.place.run("cache", "verify").status == 0)
   }
 
+  @Test func `a damaged index is found, and made again`() throws {
+    let here = try pulled()
+    let layer = here.image.layers[0].digest
+    let path =
+      here.place.cache + "/banger/index/1/" + layer.replacing(":", with: "/")
+    var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    // In the first of the entries, which begin behind the head.
+    bytes[4100] ^= 1
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    here.place.give(path)
+    let wrong = try here.place.run("cache", "verify")
+    #expect(wrong.status == 65)
+    #expect(wrong.text.hasPrefix("index of layer \(layer): damaged\n"))
+    let mended = try here.place.run("cache", "verify", "--remove", "--format", "json")
+    #expect(try here.json(mended)["damagedIndexes"] as? [String] == [layer])
+    #expect(try here.place.run("cache", "verify").text.hasSuffix(": all right\n"))
+    #expect(!here.place.exists(path))
+    expect(try here.place.run("ls", here.reference), is: .success("file0\nfile1\nfile2\n"))
+    #expect(here.place.exists(path))
+  }
+
   // MARK: prune and remove
 
   @Test(arguments: Role.all)

@@ -3,6 +3,7 @@
 import ArgumentParser
 import FileTree
 import ImageStore
+import Layers
 import OCISpec
 
 struct CacheVerifyCommand: ParsableCommand {
@@ -10,8 +11,8 @@ struct CacheVerifyCommand: ParsableCommand {
     commandName: "verify",
     abstract: "Read everything in the cache, and say what is wrong.",
     discussion: """
-      Every blob is compared with its digest, every document is read, and every image must be whole. \
-      Exits with 65 where something is wrong and was not removed.
+      Every blob is compared with its digest, every document is read, every image must be whole, and \
+      every index of a layer sound. Exits with 65 where something is wrong and was not removed.
       """
   )
 
@@ -23,18 +24,21 @@ struct CacheVerifyCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    let cache = try ImageCache(Wiring.cache(cache))
-    let result = try verify(cache)
+    let directory = try Wiring.cache(cache)
+    let result = try verify(ImageCache(directory))
+    let indexes = try LayerStore.noting(cache: directory).damagedIndexes()
+    if remove { for digest in indexes { directory.removeFiles(of: digest) } }
     var out = StandardOutput()
     switch output.format {
-    case .text: for line in Self.lines(result) { try out.line(line) }
-    case .json: try out.line(try JSONDocument(Facts(result)).text())
+    case .text: for line in lines(result, indexes) { try out.line(line) }
+    case .json: try out.line(try JSONDocument(Facts(result, indexes)).text())
     }
     try out.flush()
-    if result.faults.contains(where: { !Self.isMended($0, result) }) {
+    let count = result.faults.count { !Self.isMended($0, result) } + (remove ? 0 : indexes.count)
+    if count > 0 {
       throw CommandFailure(
         .invalidImage,
-        "\(cache.path): \(ProgressText.counted(result.faults.count, "fault"))",
+        "\(directory.path): \(ProgressText.counted(count, "fault"))",
         hint: remove ? nil : "banger-fs cache verify --remove removes what is wrong"
       )
     }
@@ -63,17 +67,15 @@ struct CacheVerifyCommand: ParsableCommand {
     return result.removed.contains(digest)
   }
 
-  private static func lines(_ result: CacheVerification) -> [String] {
+  private func lines(_ result: CacheVerification, _ indexes: [Digest]) -> [String] {
+    let count = result.faults.count + indexes.count
     let size = ByteCount.text(result.byteCount)
     let total = "\(ProgressText.counted(result.blobCount, "blob")), \(size)"
     return result.faults.map { EscapedBytes.string($0.description.utf8) }
       + result.removed.map { "blob \($0): removed" }
       + result.inUse.map { "blob \($0): in use, so it stays" }
-      + ["\(total): \(result.faults.isEmpty ? "all right" : faultCount(result))"]
-  }
-
-  private static func faultCount(_ result: CacheVerification) -> String {
-    ProgressText.counted(result.faults.count, "fault")
+      + indexes.map { "index of layer \($0): damaged\(remove ? ", removed" : "")" }
+      + ["\(total): \(count == 0 ? "all right" : ProgressText.counted(count, "fault"))"]
   }
 
   private struct Facts: Encodable {
@@ -82,6 +84,7 @@ struct CacheVerifyCommand: ParsableCommand {
     var faults: [Fault]
     var removed: [String]
     var inUse: [String]
+    var damagedIndexes: [String]
 
     struct Fault: Encodable {
       var digest: String?
@@ -89,7 +92,7 @@ struct CacheVerifyCommand: ParsableCommand {
       var images: [String]
     }
 
-    init(_ result: CacheVerification) {
+    init(_ result: CacheVerification, _ indexes: [Digest]) {
       blobs = result.blobCount
       bytes = result.byteCount
       faults = result.faults.map { fault in
@@ -101,6 +104,7 @@ struct CacheVerifyCommand: ParsableCommand {
       }
       removed = result.removed.map(\.description)
       inUse = result.inUse.map(\.description)
+      damagedIndexes = indexes.map(\.description)
     }
   }
 }

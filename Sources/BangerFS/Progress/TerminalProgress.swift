@@ -63,7 +63,9 @@ struct TerminalProgress {
     case .active:
       let percent = ProgressSnapshot.percent(step.doneByteCount, of: step.byteCount) ?? 100
       let number = Table.pad("\(percent)", to: 3, .right)
-      let end = "\(number) %  \(ByteCount.text(step.doneByteCount)) of \(size)"
+      // As wide as the widest, so that the bar keeps its length.
+      let done = Table.pad(ByteCount.text(step.doneByteCount), to: 8, .right)
+      let end = "\(number) %  \(done) of \(size)"
       return line(start + bar(percent, room: width - 1 - start.count - end.count - 1) + end)
     }
   }
