@@ -62,9 +62,9 @@ package struct GeneratedBytes: Sendable {
   package static func noise(byteCount: Int, seed: UInt64 = 1) -> GeneratedBytes {
     let blockByteCount = 1 << 20
     var generator = SeededGenerator(seed: seed)
-    let block = (0..<min(blockByteCount, byteCount + 7) / 8 + 1).flatMap { _ in
-      littleEndian(generator.next())
-    }
+    var words = [UInt64](repeating: 0, count: (min(blockByteCount, byteCount) + 7) / 8)
+    for index in words.indices { words[index] = generator.next() }
+    let block = words.withUnsafeBytes { Array($0) }
     return GeneratedBytes(byteCount: byteCount) { range in
       var bytes: [UInt8] = []
       bytes.reserveCapacity(range.count)

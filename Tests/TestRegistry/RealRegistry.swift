@@ -79,16 +79,35 @@ package final class RealRegistry {
   ///   - name: `REPOSITORY:TAG`.
   /// - Throws: What skopeo says where it fails.
   package func push(layout: String, as name: String) throws {
-    try skopeo("dest", ["oci:\(layout)", "docker://\(domain)/\(name)"], ["--all"])
+    try push("oci:\(layout)", as: name, options: ["--all", "--preserve-digests"])
+  }
+
+  /// Copies any image into it, with options for skopeo's `copy`.
+  package func push(_ source: String, as name: String, options: [String]) throws {
+    try skopeo("dest", [source, "docker://\(domain)/\(name)"], options)
   }
 
   /// Copies an image out of it with skopeo, to any transport: `oci:DIR:TAG`.
-  package func pull(_ name: String, to destination: String, all: Bool = false) throws {
-    try skopeo("src", ["docker://\(domain)/\(name)", destination], all ? ["--all"] : [])
+  ///
+  /// Out of an index, the image for `platform`, `OS/ARCHITECTURE`.
+  package func pull(
+    _ name: String,
+    to destination: String,
+    platform: String = "linux/amd64"
+  ) throws {
+    let parts = platform.split(separator: "/").map(String.init)
+    let words = ["--override-os", parts[0], "--override-arch", parts[1]]
+    try skopeo("src", ["docker://\(domain)/\(name)", destination], ["--preserve-digests"], words)
   }
 
-  private func skopeo(_ side: String, _ places: [String], _ options: [String]) throws {
-    var words = ["skopeo", "--insecure-policy", "copy", "--preserve-digests"] + options
+  /// Runs `skopeo copy`; this registry is one side of it, `src` or `dest`.
+  private func skopeo(
+    _ side: String,
+    _ places: [String],
+    _ options: [String],
+    _ globalOptions: [String] = []
+  ) throws {
+    var words = ["skopeo", "--insecure-policy"] + globalOptions + ["copy"] + options
     if let authority {
       let certificates = directory.appending("certificates")
       try FileManager.default.createDirectory(

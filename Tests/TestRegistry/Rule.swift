@@ -130,6 +130,16 @@ package struct Answer: Sendable {
     .changing { $0.pace = Reply.Pace(byteCount: byteCount, milliseconds: milliseconds) }
   }
 
+  /// Ends after some bytes of the body as if that were all.
+  ///
+  /// Other than of a connection that breaks, a client surely gets all of what was sent.
+  package static func ending(after byteCount: Int) -> Answer {
+    .changing {
+      $0.framing = .untilClose
+      $0.stop = Reply.Stop(at: .body(byteCount), .close)
+    }
+  }
+
   /// Holds the whole answer back.
   package static func waiting(for gate: Gate) -> Answer {
     .stopping(at: .head(0), .wait(gate))

@@ -1,6 +1,7 @@
 // Certificates for tests: an authority of our own, made by the openssl program when it is first
 // wanted, and what it signs for servers and clients.
 
+import Foundation
 import NIOSSL
 import TestKit
 
@@ -37,19 +38,20 @@ package final class TestAuthority: Sendable {
 
   /// Signs a certificate for servers with these names and addresses: `DNS:localhost`, `IP:127.0.0.1`.
   package func server(
-    _ file: String = "server",
+    _ name: String = "server",
     names: [String] = ["DNS:localhost", "IP:127.0.0.1", "IP:127.0.0.2"]
   ) throws -> Identity {
-    try sign(file, subject: file, "subjectAltName=" + names.joined(separator: ","))
+    try sign(name, "subjectAltName=" + names.joined(separator: ","))
   }
 
   /// Signs a certificate for a client.
   package func client(_ name: String) throws -> Identity {
-    try sign(name, subject: name, "extendedKeyUsage=clientAuth")
+    try sign(name, "extendedKeyUsage=clientAuth")
   }
 
-  private func sign(_ file: String, subject: String, _ extensionLine: String) throws -> Identity {
-    let path = directory.appending(file)
+  private func sign(_ subject: String, _ extensionLine: String) throws -> Identity {
+    // Several tests may want one of the same name from the same authority.
+    let path = directory.appending("\(subject)-\(UUID().uuidString)")
     try Program.succeed(
       ["openssl", "req", "-x509", "-days", "30", "-subj", "/CN=\(subject)"] + Self.newKey
         + ["-CA", certificateFile, "-CAkey", keyFile, "-addext", extensionLine]
