@@ -92,6 +92,9 @@ struct RetryTests {
   @Test func `another registry is asked before a dead one again`() async {
     #expect(await Self.attempts(.unreachable([]), hasAlternative: true) == 1)
     #expect(await Self.attempts(.dropped("x"), hasAlternative: true) == 6)
+    let long = RequestFault.rateLimited(retryAfter: .seconds(31), nil)
+    #expect(await Self.attempts(long, hasAlternative: true) == 1)
+    #expect(await Self.attempts(long) == 6)
   }
 
   @Test func `a cancelled pause ends the attempts`() async {

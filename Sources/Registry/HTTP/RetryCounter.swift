@@ -23,7 +23,7 @@ struct RetryCounter {
     gained: UInt64,
     announce: (Duration) -> Void
   ) async throws(RequestFailure) {
-    guard failure.fault.mayPass, !(hasAlternative && failure.fault.isConnecting) else {
+    guard failure.fault.mayPass, !(hasAlternative && isBetterElsewhere(failure.fault)) else {
       throw failure
     }
     failures = gained >= policy.progressByteCount ? 1 : failures + 1
@@ -40,6 +40,11 @@ struct RetryCounter {
     } catch {
       throw failure.with(.cancelled)
     }
+  }
+
+  /// Whether asking somebody else is quicker than asking again.
+  private func isBetterElsewhere(_ fault: RequestFault) -> Bool {
+    fault.isConnecting || fault.retryAfter ?? .zero > policy.longestDelay
   }
 }
 

@@ -2,18 +2,20 @@
 // few as processors, and a few blocked ones would hold up everything, a Ctrl-C too.
 
 import Dispatch
-import Synchronization
 
 /// Threads for calls that block.
 enum BlockingWork {
-  private static let queue = DispatchQueue(label: "banger-fs.registry", attributes: .concurrent)
-
   /// Runs `work` on a thread that may block, to its end: cancelling does not stop it.
+  ///
+  /// On a queue of its own, because threads for serial queues are added as they are needed, while those
+  /// of concurrent ones are shared with tasks.
   static func run<Value: Sendable, Failure: Error>(
     _ work: @escaping @Sendable () throws(Failure) -> Value
   ) async throws(Failure) -> Value {
     let outcome: Result<Value, Failure> = await withCheckedContinuation { continuation in
-      queue.async { continuation.resume(returning: Result(catching: work)) }
+      DispatchQueue(label: "banger-fs.blocking").async {
+        continuation.resume(returning: Result(catching: work))
+      }
     }
     return try outcome.get()
   }
