@@ -99,6 +99,8 @@ struct PullTests {
     )
     #expect(followers.runningCount == 0)
     await puller.shutdown()
+    // A note to ourselves that no server gets.
+    #expect(registry.requests.allSatisfy { $0["X-Known-Length"] == nil })
 
     let diffIDs = try Self.digests(Self.image.diffIDs)
     let readings = Self.image.layers.map { Followers.Reading(bytes: $0.bytes.all) }

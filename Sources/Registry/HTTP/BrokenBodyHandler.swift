@@ -1,7 +1,7 @@
 // Saves what came of a body before its connection broke. The client drops what it has read ahead, up
 // to a whole receive window of TCP, as soon as it learns of the break. So it is told that the body has
 // ended, which makes it hand everything on; that bytes are missing shows in the stated length, which
-// HTTPBodyReader holds against what it got.
+// HTTPBodyReader holds against what it got, or in what the caller knows of the length.
 // Source: RFC 9112, section 8 (an answer shorter than its Content-Length is incomplete).
 
 import NIOCore
@@ -9,10 +9,18 @@ import NIOHTTP1
 
 /// Stands between the decoder of answers and the client's own handler, on one connection.
 ///
-/// Used on the connection's event loop only. Bodies without a stated length break as they always did.
-final class BrokenBodyHandler: ChannelInboundHandler {
+/// Used on the connection's event loop only. Other bodies without a stated length break as they
+/// always did.
+final class BrokenBodyHandler: ChannelInboundHandler, ChannelOutboundHandler {
   typealias InboundIn = HTTPClientResponsePart
   typealias InboundOut = HTTPClientResponsePart
+  typealias OutboundIn = HTTPClientRequestPart
+  typealias OutboundOut = HTTPClientRequestPart
+
+  /// A field of requests whose sender knows how long the answer has to be.
+  ///
+  /// It is for this handler alone and never sent.
+  static let knownLengthField = "X-Known-Length"
 
   private enum State {
     case betweenAnswers
@@ -23,6 +31,7 @@ final class BrokenBodyHandler: ChannelInboundHandler {
   }
 
   private var state = State.betweenAnswers
+  private var isLengthKnown = false
 
   /// Adds a handler to a connection on which the client is about to send its first request.
   static func install(on channel: any Channel) -> EventLoopFuture<Void> {
@@ -36,11 +45,26 @@ final class BrokenBodyHandler: ChannelInboundHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     if case .broken = state { return }
     switch unwrapInboundIn(data) {
-    case .head(let head): state = .inBody(isCounted: HTTPAnswer.statedLength(head.headers) != nil)
+    case .head(let head):
+      let isStated = HTTPAnswer.statedLength(head.headers) != nil
+      state = .inBody(isCounted: isStated || isLengthKnown)
     case .body: break
     case .end: state = .betweenAnswers
     }
     context.fireChannelRead(data)
+  }
+
+  func write(
+    context: ChannelHandlerContext,
+    data: NIOAny,
+    promise: EventLoopPromise<Void>?
+  ) {
+    guard case .head(var head) = unwrapOutboundIn(data) else {
+      return context.write(data, promise: promise)
+    }
+    isLengthKnown = head.headers.contains(name: Self.knownLengthField)
+    head.headers.remove(name: Self.knownLengthField)
+    context.write(wrapOutboundOut(.head(head)), promise: promise)
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

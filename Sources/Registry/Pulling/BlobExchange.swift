@@ -49,7 +49,10 @@ struct BlobExchange: Sendable {
     let start = ingest.byteCount
     let isPartial = usesRange && start > 0
     // Coded bodies would be other bytes than those of the digest.
-    var fields = [(name: "Accept-Encoding", value: "identity")]
+    var fields = [
+      (name: "Accept-Encoding", value: "identity"),
+      (name: BrokenBodyHandler.knownLengthField, value: "\(byteCount)"),
+    ]
     if isPartial { fields.append(("Range", "bytes=\(start)-")) }
     let answer = try await ask(fields)
     switch answer.http.status {
