@@ -68,8 +68,8 @@ let package = Package(
     .target(
       name: "Registry",
       dependencies: [
-        "OCISpec", "ImageStore", httpClient, nio[0], nio[2], nioSSL, subprocess, system, toml,
-      ],
+        "OCISpec", "ImageStore", httpClient, nioSSL, subprocess, system, toml,
+      ] + nio,
       swiftSettings: common
     ),
     .target(

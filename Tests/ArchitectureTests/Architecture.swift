@@ -23,7 +23,8 @@ enum Architecture {
       "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "SystemPackage", "Crypto",
     ]),
     "Registry": system.union([
-      "OCISpec", "ImageStore", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOHTTP1", "NIOSSL",
+      "OCISpec", "ImageStore", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOPosix",
+      "NIOHTTP1", "NIOSSL",
       "Subprocess", "TOMLKit", "FoundationEssentials", "Dispatch",
     ]),
     "Layers": system.union([
