@@ -76,7 +76,7 @@ extension CommandFailure {
     self.init(ExitStatus(error.kind), "\(error)")
     switch error {
     case .noSuchPlatform: hint = "choose one with --platform"
-    case .severalImages: hint = "name one: oci:DIR:TAG"
+    case .severalImages: hint = "name one, like oci:DIR:TAG or oci-archive:FILE:TAG"
     case .blobMissing, .blobSizeMismatch: hint = "copy the image into the layout again"
     default: hint = error.kind == .noSpace ? Self.roomHint : nil
     }

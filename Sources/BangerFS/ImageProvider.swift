@@ -128,7 +128,6 @@ struct ImageProvider {
         try await first(of: names, puller, layers)
       }
     }
-    if case .failure = result { progress.end(isComplete: false) }
     await puller.shutdown()
     signal(SIGPIPE, pipeSignal)
     return try result.get()
@@ -145,6 +144,7 @@ struct ImageProvider {
       do throws(RegistryError) {
         return (name, try await pull(name, puller, layers))
       } catch {
+        progress.end(isComplete: false)
         if error == .cancelled { throw error }
         if failure == nil || failure?.kind == .notFound { failure = error }
       }

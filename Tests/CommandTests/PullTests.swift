@@ -231,7 +231,10 @@ struct PullTests {
     #expect(pulling.last?["isComplete"] as? Bool == true)
   }
 
-  @Test func `a pull in a terminal shows its layers, and in the end its result`() throws {
+  @Test(arguments: ["", "1"])
+  func `a pull in a terminal shows its layers, and in the end its result`(
+    _ noColor: String
+  ) throws {
     let here = try RegistryPlace()
     let gate = Gate()
     try here.running.on(.blob(here.image.layers[1].digest), .stopping(at: .body(0), .wait(gate)))
@@ -240,7 +243,7 @@ struct PullTests {
         "script", "-qefc", "stty cols 70; exec '\(here.place.binary)' pull '\(here.reference)'",
         "t",
       ],
-      environment: ["TERM": "xterm", "SHELL": "/bin/sh"]
+      environment: ["TERM": "xterm", "SHELL": "/bin/sh", "NO_COLOR": noColor]
     )
     func typescript() throws -> String {
       let path = here.place.home + "/t"
@@ -254,6 +257,7 @@ struct PullTests {
     #expect(lines.count == 5)
     #expect(lines.first == "pulling \(here.reference)")
     #expect(lines.allSatisfy { $0.count < 70 })
+    #expect(try typescript().contains("\u{1B}[1mpulling ") == noColor.isEmpty)
     gate.open()
     #expect(try program.finish().status == 0)
     // Longer than the terminal is wide, which wraps it for itself.

@@ -122,7 +122,7 @@ struct ReferenceErrorTests {
       is: .failure(
         66,
         "several images, choose one of one, two",
-        hint: "name one: oci:DIR:TAG"
+        hint: "name one, like oci:DIR:TAG or oci-archive:FILE:TAG"
       )
     )
   }
