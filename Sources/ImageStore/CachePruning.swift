@@ -113,10 +113,11 @@ extension ImageCache {
         continue
       }
       defer { lock.release() }
-      report.partials.add(facts)
-      guard !policy.isDryRun else { continue }
       do {
-        try ingest.unlink(PartialFile.name(digest))
+        // Whoever had the lock may have made it a blob since we looked.
+        guard try ingest.status(of: PartialFile.name(digest)) != nil else { continue }
+        report.partials.add(facts)
+        if !policy.isDryRun { try ingest.unlink(PartialFile.name(digest)) }
       } catch {
         throw .system("remove", ingest.path.appending(PartialFile.name(digest)), error)
       }

@@ -32,6 +32,21 @@ extension ImageCache {
     }
   }
 
+  /// The image that was just given its name, whatever the name means by now.
+  ///
+  /// The result holds all its blobs; the caller does so until then.
+  ///
+  /// - Throws: `.blobMissing` unless all of it is there; what is wrong with its documents.
+  package func resolve(_ image: RecordedImage) throws(ImageStoreError) -> ResolvedImage {
+    // Not by the index: others may take the name away at any time.
+    let source = CacheSnapshot(self, index: ImageIndex(manifests: []), holdsBlobs: true)
+    let manifest = image.manifest.entry(platform: image.platform, annotations: [:])
+    let resolved = try ImageResolver(platform: image.platform)
+      .read(manifest, of: image.name.text, in: source)
+    for layer in resolved.layers { _ = try resolved.open(layer) }
+    return resolved
+  }
+
   /// Gives an image its name.
   ///
   /// It takes the place of what has the name for the same platform. A manifest of Docker's is listed

@@ -224,19 +224,9 @@ struct ImagePull: Sendable {
   // MARK: Errors and threads
 
   private func record(_ image: RecordedImage) async throws(RegistryError) -> ResolvedImage {
-    try await store { [cache, name, platform] () throws(ImageStoreError) in
+    try await store { [cache] () throws(ImageStoreError) in
       try cache.record(image)
-      if let named = try cache.image(name, platform: platform),
-        named.digest == image.manifest.digest
-      {
-        return named
-      }
-      // Another process was as fast, and the name means something else by now.
-      let pinned = name.at(image.manifest.digest)
-      guard let resolved = try cache.image(pinned, platform: platform) else {
-        throw .blobMissing(image.manifest.digest)
-      }
-      return resolved
+      return try cache.resolve(image)
     }
   }
 
