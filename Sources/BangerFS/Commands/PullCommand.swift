@@ -55,10 +55,10 @@ struct PullCommand: AsyncParsableCommand {
       let facts = Facts.Image(image)
       pulled.append(facts)
       // At once: the next one may fail.
-      if output.format == .text { try Self.print(facts.text, progress) }
+      if output.format == .text { try Self.show(facts.text, progress) }
     }
     if output.format == .json {
-      try Self.print(try JSONDocument(Facts(images: pulled)).text(), progress)
+      try Self.show(try JSONDocument(Facts(images: pulled)).text(), progress)
     }
   }
 
@@ -73,7 +73,7 @@ struct PullCommand: AsyncParsableCommand {
     return reference
   }
 
-  private static func print(_ text: String, _ progress: Progress) throws {
+  private static func show(_ text: String, _ progress: Progress) throws {
     progress.hide()
     var out = StandardOutput()
     try out.line(text)
