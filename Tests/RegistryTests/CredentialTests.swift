@@ -7,7 +7,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct CredentialTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct CredentialTests {
   static let image = TestImage(layerByteCounts: [3000])
   static let layer = image.layers[0]
   static let basic = BasicCredentials.encode("anna", "secret")

@@ -8,7 +8,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct DocumentFaultTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct DocumentFaultTests {
   static let image = TestImage(layerByteCounts: [3000])
   static let ociManifest = ImageFixture.MediaTypes.oci.manifest
   static let ociIndex = ImageFixture.MediaTypes.oci.index

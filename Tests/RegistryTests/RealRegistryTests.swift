@@ -8,7 +8,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct RealRegistryTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct RealRegistryTests {
   /// How the registry is reached.
   enum Access: String, CaseIterable, Sendable {
     case plain, plainWithPassword, protected, protectedWithPassword

@@ -8,7 +8,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct RefusalTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct RefusalTests {
   static let image = TestImage(layerByteCounts: [3000])
 
   /// One step of a pull.

@@ -9,7 +9,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct SharedPullTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct SharedPullTests {
   static let image = TestImage(layerByteCounts: [300_000, 400_000, 500_000], isCompressed: false)
 
   private func registry(_ image: TestImage = image) throws -> ScriptedRegistry {
@@ -298,21 +299,19 @@ struct SharedPullTests {
   func `a pull that is cancelled ends, and is continued`(_ place: Reply.Place) async throws {
     let registry = try registry()
     let layer = Self.image.layers[0].digest
-    registry.on(.blob(layer), .nth(1), .stopping(at: place, .stall))
+    let gate = Gate()
+    registry.on(
+      .blob(layer),
+      .nth(1),
+      .afterRunning { gate.open() }.changing { $0.stop = Reply.Stop(at: place, .stall) }
+    )
     let machine = try PullPlace()
     let name = "\(registry.domain)/app:latest"
     let puller = ImagePuller(
       try machine.settings { $0.parallelDownloads = 1 },
       cache: try machine.cache()
     )
-    let gate = Gate()
-    let task = Task {
-      try await machine.pull(
-        name,
-        by: puller,
-        onEvent: { if case .started = $0 { gate.open() } }
-      )
-    }
+    let task = Task { try await machine.pull(name, by: puller) }
     await gate.pass()
     task.cancel()
     let outcome = try await task.value
@@ -320,10 +319,10 @@ struct SharedPullTests {
     #expect(outcome.error == .cancelled)
     #expect(try machine.names() == [])
     let kept = try machine.partialByteCounts()[layer] ?? 0
-    #expect(kept == 0 || kept == 100_000)
+    #expect((0...100_000).contains(kept))
     let again = try await machine.pull(name)
     #expect(again.error == nil)
-    #expect(registry.ranges(layer).last == (kept == 0 ? "all" : "bytes=100000-"))
+    #expect(registry.ranges(layer).last == (kept == 0 ? "all" : "bytes=\(kept)-"))
     #expect(try machine.blobs() == Self.image.parts)
   }
 }

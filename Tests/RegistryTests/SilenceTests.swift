@@ -5,7 +5,8 @@ import Registry
 import TestRegistry
 import Testing
 
-struct SilenceTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct SilenceTests {
   @Test(arguments: [Reply.Place.head(0), .head(30), .body(0), .body(300_000)])
   func `a server that falls silent is asked again`(_ silence: Reply.Place) async throws {
     let registry = try ScriptedRegistry()

@@ -7,7 +7,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct SourceTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct SourceTests {
   static let image = TestImage(layerByteCounts: [300_000], isCompressed: false)
   static let layer = image.layers[0].digest
   static let account = ["anna": "secret"]

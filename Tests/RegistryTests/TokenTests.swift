@@ -7,7 +7,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct TokenTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct TokenTests {
   static let image = TestImage(layerByteCounts: [3000])
   static let wideImage = TestImage(layerByteCounts: Array(repeating: 2000, count: 8), seed: 4)
 

@@ -7,7 +7,8 @@ import TestKit
 import TestRegistry
 import Testing
 
-struct TrustTests {
+// One after another: all at once, suspended half-way, they would hold thousands of files open.
+@Suite(.serialized) struct TrustTests {
   static let image = TestImage(layerByteCounts: [3000])
 
   private func registry(

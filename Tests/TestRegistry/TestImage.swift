@@ -10,6 +10,12 @@ package struct TestImage: Sendable {
     package var digest: String
     package var bytes: GeneratedBytes
     package var mediaType: String
+
+    package init(digest: String, bytes: GeneratedBytes, mediaType: String) {
+      self.digest = digest
+      self.bytes = bytes
+      self.mediaType = mediaType
+    }
   }
 
   package var manifest: Part
