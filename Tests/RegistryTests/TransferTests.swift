@@ -47,6 +47,11 @@ import Testing
 
   static let ending = Answer.ending(after: 300_000)
 
+  /// Any bytes before the truth.
+  static func head(_ text: String) -> Answer {
+    .changing { $0.verbatimHead = Array(text.utf8) }
+  }
+
   static let dropRows = [
     Row("nothing", asks: ["all"]),
     Row("before the head", (.nth(1), .stopping(at: .head(0), .close)), asks: ["all", "all"]),
@@ -91,6 +96,26 @@ import Testing
     Row(
       "chunks without the last one",
       (.nth(1), .chunked.changing { $0.stop = Reply.Stop(at: .body(count), .close) }),
+      asks: ["all"]
+    ),
+    Row(
+      "a chunk without a length",
+      (.nth(1), head("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nlong\r\n")),
+      asks: ["all", "all"]
+    ),
+    Row(
+      "two lengths",
+      (.nth(1), head("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")),
+      asks: ["all", "all"]
+    ),
+    Row(
+      "a head without end",
+      (.nth(1), head("HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 3 << 20))),
+      asks: ["all", "all"]
+    ),
+    Row(
+      "a head before the head",
+      (.nth(1), head("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")),
       asks: ["all"]
     ),
     Row(
