@@ -35,9 +35,12 @@ struct ArchiveScan {
       let count: Int
       do throws(ImageStoreError) {
         count = try buffer.withUnsafeMutableBufferPointer { (buffer) throws(ImageStoreError) in
-          try file.read(
+          // No further than to where the file ended when it was opened: it may be growing.
+          let rest = Int(clamping: file.byteCount - scanner.offset.bytes)
+          let wanted = UnsafeMutableBufferPointer(rebasing: buffer.prefix(rest))
+          return try file.read(
             at: scanner.offset.bytes,
-            into: UnsafeMutableRawBufferPointer(buffer)
+            into: UnsafeMutableRawBufferPointer(wanted)
           )
         }
       } catch {

@@ -104,6 +104,7 @@ struct BlobDirectory: Sendable {
               path: directory.path.appending(name),
               digest: digest,
               isPlain: status.isRegularFile && status.isOursAlone,
+              identity: BlobFile.Identity(status),
               facts: FileFacts(status)
             )
           )
@@ -120,6 +121,7 @@ struct BlobDirectory: Sendable {
     let digest: Digest?
     /// Whether it can be a blob at all.
     let isPlain: Bool
+    let identity: BlobFile.Identity
     let facts: FileFacts
   }
 
@@ -134,11 +136,16 @@ struct BlobDirectory: Sendable {
   /// Removes a blob's file, whatever it is, unless somebody uses it.
   ///
   /// A dry run only finds out. The caller holds the lock of the names, so that nobody gives a name
-  /// to what is about to go.
-  func remove(_ digest: Digest, isDryRun: Bool) throws(ImageStoreError) -> Removal {
+  /// to what is about to go. With `identity`, a file that has taken the place of that one stays.
+  func remove(
+    _ digest: Digest,
+    only identity: BlobFile.Identity? = nil,
+    isDryRun: Bool
+  ) throws(ImageStoreError) -> Removal {
     let directory = directory(digest.algorithm)
     do {
       guard let status = try directory.status(of: digest.hex) else { return .absent }
+      if let identity, BlobFile.Identity(status) != identity { return .absent }
       if status.isRegularFile {
         return try removePlainFile(digest.hex, in: directory, isDryRun: isDryRun)
       }

@@ -123,7 +123,7 @@ package final class BlobIngest: Sendable {
   /// Blocks until it is on the disk.
   ///
   /// - Throws: `.blobSizeMismatch` while bytes are missing; `.digestMismatch`, and all bytes are
-  ///   forgotten; the system's refusal.
+  ///   forgotten; the system's refusal, which ends the download where it is to do with the name.
   package func finish() throws(ImageStoreError) -> BlobFile {
     try writer.withLock { (hasher) throws(ImageStoreError) in
       let count = try receivedByteCount()
@@ -140,10 +140,16 @@ package final class BlobIngest: Sendable {
         throw .digestMismatch(expected: descriptor.digest, actual: actual)
       }
       try synchronize(&hasher)
-      let blob = try file.publish(descriptor, in: blobs)
-      progress.update { $0.phase = .verified(blob.identity) }
-      lock.release()
-      return blob
+      defer { lock.release() }
+      do throws(ImageStoreError) {
+        let blob = try file.publish(descriptor, in: blobs)
+        progress.update { $0.phase = .verified(blob.identity) }
+        return blob
+      } catch {
+        // The file may have the blob's name already: nothing more may be written to it.
+        progress.update { $0.phase = .ended }
+        throw error
+      }
     }
   }
 

@@ -26,8 +26,10 @@ package final class CacheLock: Sendable {
       defer { descriptor = nil }
       return descriptor
     }
-    // Closing the only descriptor of this open file releases its lock.
-    held?.closeIgnoringErrors()
+    guard let held else { return }
+    // Not by closing alone: a program that is being started has a copy until it runs.
+    flock(held.rawValue, LOCK_UN)
+    held.closeIgnoringErrors()
   }
 
   /// Waits for the lock `name` in `directory`.

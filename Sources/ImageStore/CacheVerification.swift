@@ -50,7 +50,8 @@ extension ImageCache {
     var result = CacheVerification()
     var faults: [Digest: CacheFault.Fault] = [:]
     var strange: [CacheFault.Fault] = []
-    for file in try blobs.files() {
+    let files = try blobs.files()
+    for file in files {
       guard let digest = file.digest else {
         strange.append(.notABlob(file.path))
         continue
@@ -61,7 +62,7 @@ extension ImageCache {
       }
       if let fault = try check(digest, &result, progress) { faults[digest] = fault }
     }
-    if removesFaults { try remove(faults, &result) }
+    if removesFaults { try remove(files, for: faults, &result) }
     let named = try checkReferences(&faults)
     result.faults =
       strange.map { CacheFault(fault: $0, names: []) }
@@ -107,15 +108,18 @@ extension ImageCache {
   }
 
   private func remove(
-    _ faults: [Digest: CacheFault.Fault],
+    _ files: [BlobDirectory.File],
+    for faults: [Digest: CacheFault.Fault],
     _ result: inout CacheVerification
   ) throws(ImageStoreError) {
     let lock = try directory.lockNames()
     defer { lock.release() }
-    for (digest, fault) in faults.sorted(by: { $0.key.description < $1.key.description }) {
+    for file in files {
+      guard let digest = file.digest, let fault = faults[digest] else { continue }
       // What a failing disk or a full table of files hides may be right.
       if case .unreadable = fault { continue }
-      switch try blobs.remove(digest, isDryRun: false) {
+      // Somebody may have fetched the blob again since it was looked at.
+      switch try blobs.remove(digest, only: file.identity, isDryRun: false) {
       case .removed:
         directory.removeFiles(of: digest)
         result.removed.append(digest)

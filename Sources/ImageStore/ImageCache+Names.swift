@@ -67,7 +67,7 @@ extension ImageCache {
       }
       let lookup = CacheLookup(CacheSnapshot(self, index: ImageIndex(manifests: index.entries)))
       let name = image.name.text
-      let old = try lookup.entries(named: name, for: image.platform)
+      let old = Set(try lookup.entries(named: name, for: image.platform))
       index.insert(entries, before: { $0.isNamed(name) }, replacing: { old.contains($0) })
       return true
     }
@@ -125,9 +125,28 @@ extension ImageCache {
   // MARK: index.json
 
   func readIndex() throws(ImageStoreError) -> ImageIndex {
-    let bytes = try readIndexBytes()
-    return try parsing(.layoutIndex) { () throws(SpecError) in
-      try ImageIndex(parsingLayoutIndex: bytes)
+    try readIndex { (bytes) throws(SpecError) in try ImageIndex(parsingLayoutIndex: bytes) }
+  }
+
+  /// How often to look again at an index that makes no sense, 20 ms apart: half a second in all.
+  private static let attempts = 25
+
+  /// Reads the index as `parse` has it.
+  ///
+  /// Some tools write it in place, so what makes no sense may be half of what is being written.
+  private func readIndex<Index>(
+    _ parse: ([UInt8]) throws(SpecError) -> Index
+  ) throws(ImageStoreError) -> Index {
+    var attempt = 1
+    while true {
+      let bytes = try readIndexBytes()
+      do throws(SpecError) {
+        return try parse(bytes)
+      } catch {
+        guard attempt < Self.attempts else { throw .invalidDocument(.layoutIndex, error) }
+      }
+      attempt += 1
+      usleep(20_000)
     }
   }
 
@@ -151,9 +170,8 @@ extension ImageCache {
     _ change: (inout LayoutIndexEditor) throws(ImageStoreError) -> Bool
   ) throws(ImageStoreError) {
     while true {
-      let before = try readIndexBytes()
-      var editor = try parsing(.layoutIndex) { () throws(SpecError) in
-        try LayoutIndexEditor(parsing: before)
+      var (before, editor) = try readIndex { (bytes) throws(SpecError) in
+        (bytes, try LayoutIndexEditor(parsing: bytes))
       }
       guard try change(&editor) else { return }
       let after = try parsing(.layoutIndex) { () throws(SpecError) in try editor.bytes() }

@@ -240,6 +240,26 @@ struct BlobIngestTests {
     #expect(!exists(place.blob(blob.digest)))
   }
 
+  @Test func `an ingest that cannot get its name takes nothing more, and keeps its bytes`() throws {
+    let bytes = sample(1000)
+    let blob = Descriptor(of: bytes)
+    let cache = try place.open()
+    let ingest = try #require(try cache.tryIngest(blob))
+    try ingest.append(bytes)
+    #expect(mkdir(place.blob(blob.digest), 0o700) == 0)
+    let error = #expect(throws: ImageStoreError.self) { try ingest.finish() }
+    #expect(error?.kind == .localIO)
+    // Whether it has the name by now is for nobody to guess: its bytes must stay what they are.
+    let ended = ImageStoreError.ingestEnded(blob.digest)
+    #expect(throws: ended) { try ingest.restart() }
+    #expect(throws: ended) { try ingest.finish() }
+    #expect(throws: ended) { try ingest.read(at: 1000, count: 1) }
+    #expect(rmdir(place.blob(blob.digest)) == 0)
+    let next = try #require(try cache.tryIngest(blob))
+    #expect(next.byteCount == 1000)
+    #expect(try next.finish().bytes == bytes)
+  }
+
   @Test(.enabled(if: geteuid() == 0, "only root can mount a file system that is full"))
   func `a full disk is told, and what was there stays for the next run`() throws {
     let directory = try TemporaryDirectory()

@@ -240,4 +240,35 @@ struct CacheNamesTests {
     #expect(calls == 2)
     #expect(try place.indexText.contains(#""theirs":1,"manifests":[]"#))
   }
+
+  @Test func `an index that a tool writes in place is read when it is whole`() throws {
+    let image = try TestImage([[1]])
+    try image.put(into: cache, as: imageName())
+    let (cache, place) = (cache, place)
+    let text = Array(try place.indexText.utf8)
+    let hasEnded = Mutex(false)
+    try onThreads(2) { (thread: Int) throws in
+      if thread == 0 {
+        defer { hasEnded.withLock { $0 = true } }
+        for _ in 0..<300 { #expect(try cache.readIndex().manifests.count == 1) }
+        return
+      }
+      let file = open(place.path + "/index.json", O_WRONLY)
+      defer { close(file) }
+      while !hasEnded.withLock({ $0 }) {
+        #expect(ftruncate(file, 0) == 0)
+        let half = text.count / 2
+        #expect(pwrite(file, text, half, 0) == half)
+        #expect(pwrite(file, Array(text[half...]), text.count - half, off_t(half)) > 0)
+        usleep(200)
+      }
+    }
+  }
+
+  @Test func `an index that stays broken is refused`() throws {
+    try write(Array("{".utf8), to: place.path + "/index.json")
+    #expect(
+      throws: ImageStoreError.invalidDocument(.layoutIndex, .badJSON(.unterminated, at: 1))
+    ) { try cache.readIndex() }
+  }
 }

@@ -105,6 +105,21 @@ struct CacheVerificationTests {
     withExtendedLifetime(held) {}
   }
 
+  @Test func `a right blob that has taken the place of a wrong one stays`() throws {
+    let path = place.blob(digest(0))
+    try write([1, 1, 2], to: path)
+    try write(image.layers[0], to: place.appending("right"))
+    var byteCount: UInt64 = 0
+    let result = try cache.verify(removesFaults: true) { count in
+      byteCount += UInt64(count)
+      // All blobs have been looked at, and none has been removed.
+      if byteCount == image.byteCount { #expect(rename(place.appending("right"), path) == 0) }
+    }
+    #expect(result.removed.isEmpty && result.inUse.isEmpty)
+    #expect(try read(path) == image.layers[0])
+    #expect(try cache.verify().faults.isEmpty)
+  }
+
   @Test func `what is missing, and what is no blob, is named`() throws {
     unlink(place.blob(digest(1)))
     try write([1], to: place.path + "/blobs/sha256/stray")
