@@ -7,14 +7,24 @@
 
 import Glibc
 import OCISpec
+import Synchronization
 import SystemPackage
 
-/// The cache, as archives use it.
+/// The cache, as one open archive uses it.
 ///
 /// Usable from any thread, and by several processes at once.
 final class ArchiveCache: Sendable {
   private let cache: ImageCache
   private let records: DirectoryHandle
+  /// Blobs that have no name in the cache, which pruning takes unless somebody holds them.
+  private let held = Mutex<[Digest: BlobFile]>([:])
+  private let heldBlobCount: Int
+
+  /// Most blobs that are held: 256, two for each layer of the largest images in use.
+  ///
+  /// Each is an open file, of which most systems give a process 1,024. Of an archive with more, some
+  /// may have to be decoded again where somebody prunes the cache in between.
+  static let heldBlobCount = 256
 
   /// The largest record: 128 MiB.
   ///
@@ -27,13 +37,19 @@ final class ArchiveCache: Sendable {
   /// Those used longest ago go first.
   private static let recordCount = 1000
 
-  init(_ cache: ImageCache) throws(ImageStoreError) {
+  init(
+    _ cache: ImageCache,
+    heldBlobCount: Int = ArchiveCache.heldBlobCount
+  ) throws(ImageStoreError) {
     self.cache = cache
-    records = try CacheDirectory.open(
-      "1",
-      in: CacheDirectory.open("archives", in: cache.directory.ours)
-    )
+    self.heldBlobCount = heldBlobCount
+    records = try Self.records(in: cache.directory)
     PendingFile.removeAbandoned(in: records)
+  }
+
+  /// The directory of the records.
+  static func records(in directory: CacheDirectory) throws(ImageStoreError) -> DirectoryHandle {
+    try CacheDirectory.open("1", in: CacheDirectory.open("archives", in: directory.ours))
   }
 
   // MARK: Records
@@ -104,10 +120,21 @@ final class ArchiveCache: Sendable {
 
   // MARK: Blobs
 
-  /// Opens a blob of the cache, or returns `nil` where there is none to be trusted.
+  /// Opens a blob of the cache and holds it, or returns `nil` where there is none to be trusted.
   func openBlob(_ digest: Digest, byteCount: UInt64) throws(ImageStoreError) -> BlobFile? {
+    if let known = held.withLock({ $0[digest] }), known.byteCount == byteCount { return known }
     let type = MediaType("application/octet-stream")
-    return try cache.openBlob(Descriptor(mediaType: type, digest: digest, byteCount: byteCount))
+    let wanted = Descriptor(mediaType: type, digest: digest, byteCount: byteCount)
+    let blob = try cache.openBlob(wanted)
+    if let blob { hold(blob) }
+    return blob
+  }
+
+  /// Holds a blob for as long as the archive is open, while there are not too many.
+  func hold(_ blob: BlobFile) {
+    held.withLock { held in
+      if held.count < heldBlobCount { held[blob.digest] = blob }
+    }
   }
 
   /// Begins a blob whose digest, of `algorithm`, is known only at its end.

@@ -181,7 +181,9 @@ struct ArchiveDecoder: ~Copyable {
   private mutating func end(_ file: consuming IncomingFile) throws(ArchiveFailure) {
     let (path, digest, byteCount) = (file.path, file.digest, file.byteCount)
     do throws(ImageStoreError) {
-      if try cache.openBlob(digest, byteCount: byteCount) == nil { try file.publish() }
+      if try cache.openBlob(digest, byteCount: byteCount) == nil {
+        cache.hold(try file.publish())
+      }
     } catch {
       throw .store(error)
     }
@@ -220,8 +222,11 @@ private struct IncomingFile: ~Copyable {
     written += UInt64(bytes.count)
   }
 
-  consuming func publish() throws(ImageStoreError) {
-    let name = digest.hex
-    try pending.publish(as: name)
+  /// Makes the file a blob of the cache, which the result holds.
+  consuming func publish() throws(ImageStoreError) -> BlobFile {
+    let digest = digest
+    let blob = try pending.hold(as: digest, byteCount: byteCount)
+    try pending.publish(as: digest.hex)
+    return blob
   }
 }

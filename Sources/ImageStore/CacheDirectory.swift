@@ -28,6 +28,8 @@ package final class CacheDirectory: Sendable {
   private let copies: DigestDirectories
   private let verified: DigestDirectories
   private let locks: DirectoryHandle
+  /// The form of the files that we keep of layers.
+  let version: Int
 
   /// Where the cache is unless somebody says otherwise, or `nil` without a home directory.
   ///
@@ -50,6 +52,7 @@ package final class CacheDirectory: Sendable {
   ///   cache decides what an image contains; else the system's refusal.
   package init(opening path: FilePath, version: Int) throws(ImageStoreError) {
     self.path = path
+    self.version = version
     try Self.makeDirectories(path)
     do { root = try DirectoryHandle.open(path) } catch { throw .system("open", path, error) }
     try Self.checkOwnership(of: root)
@@ -128,7 +131,7 @@ package final class CacheDirectory: Sendable {
     let directory = directory(kind, for: kept)
     do throws(Errno) {
       var files = try directory.filesByLastUse()
-      var total = files.reduce(0) { $0 + $1.byteCount }
+      var total = files.reduce(UInt64(0)) { $0.addingReportingOverflow($1.byteCount).partialValue }
       while total > limit, !files.isEmpty {
         let oldest = files.removeFirst()
         if oldest.name == kept.hex { continue }
@@ -137,7 +140,7 @@ package final class CacheDirectory: Sendable {
         } catch Errno.noSuchFileOrDirectory {
           // Another process evicts too; the space is free either way.
         }
-        total -= oldest.byteCount
+        total -= min(total, oldest.byteCount)
       }
     } catch {
       throw .system("evict files from", directory.path, error)
@@ -175,15 +178,29 @@ package final class CacheDirectory: Sendable {
     for kind in CacheKind.allCases {
       _ = Result { () throws(Errno) in try directory(kind, for: blob).unlink(blob.hex) }
     }
-    for name in [Self.lockName(blob), Self.ingestLockName(blob)] {
-      guard
-        case .success(let lock?) = Result(catching: { () throws(ImageStoreError) in
-          try CacheLock.tryAcquire(name, in: locks)
-        })
-      else { continue }
-      _ = Result { () throws(Errno) in try locks.unlink(name) }
-      lock.release()
-    }
+    for name in [Self.lockName(blob), Self.ingestLockName(blob)] { removeLock(name) }
+  }
+
+  /// Removes the files of all locks that nobody holds.
+  ///
+  /// Best effort, as above.
+  func removeUnheldLocks() {
+    guard
+      case .success(let names) = Result(catching: { () throws(Errno) in
+        try locks.names(startingWith: "")
+      })
+    else { return }
+    for name in names where name != "." && name != ".." { removeLock(name) }
+  }
+
+  private func removeLock(_ name: String) {
+    guard
+      case .success(let lock?) = Result(catching: { () throws(ImageStoreError) in
+        try CacheLock.tryAcquire(name, in: locks)
+      })
+    else { return }
+    _ = Result { () throws(Errno) in try locks.unlink(name) }
+    lock.release()
   }
 
   /// The blobs that a kind of file is kept of, in no order.

@@ -30,7 +30,7 @@ package struct PruneReport: Sendable, Equatable {
   package var images: [Image] = []
   package var blobs = StorageAmount()
   package var partials = StorageAmount()
-  /// Indexes and copies of layers.
+  /// Indexes and copies of layers, and records of archives.
   package var derivedFiles = StorageAmount()
   /// Images that the policy would remove and that somebody uses.
   package var imagesInUse: [Image] = []
@@ -73,6 +73,7 @@ extension ImageCache {
       return !policy.isDryRun && !report.images.isEmpty
     }
     try removeBlobs({ listed.contains($0) && !needed.contains($0) }, policy, &report)
+    if !policy.isDryRun { directory.removeUnheldLocks() }
     return report
   }
 
@@ -124,13 +125,16 @@ extension ImageCache {
     }
   }
 
-  /// Removes what was made of layers that are not in this cache, of layouts elsewhere, where it was
-  /// not used for long; whoever has such a file open keeps it.
+  /// Removes what was made of layers that are not in this cache, of layouts and archives elsewhere,
+  /// where it was not used for long; whoever has such a file open keeps it.
   private func removeDerivedFiles(
     _ policy: PrunePolicy,
     now: Int64,
     _ report: inout PruneReport
   ) throws(ImageStoreError) {
+    for facts in directory.removeEarlierVersions(isDryRun: policy.isDryRun) {
+      report.derivedFiles.add(facts)
+    }
     guard policy.removesEverything || policy.longestUnusedSeconds != nil else { return }
     for kind in CacheKind.derived {
       let unused = try directory.files(kind).filter {
@@ -142,6 +146,11 @@ extension ImageCache {
         report.derivedFiles.add(facts)
         if !policy.isDryRun { directory.removeFiles(of: digest) }
       }
+    }
+    for (name, facts) in try directory.archiveRecords()
+    where policy.removesEverything || policy.isTooOld(facts.lastUse, now: now) {
+      report.derivedFiles.add(facts)
+      if !policy.isDryRun { try directory.removeArchiveRecord(name) }
     }
   }
 }

@@ -79,6 +79,11 @@ final class DirectoryHandle: Sendable {
     try retrying { unlinkat(descriptor, name, 0) }
   }
 
+  /// Removes an empty directory.
+  func removeDirectory(_ name: String) throws(Errno) {
+    try retrying { unlinkat(descriptor, name, AT_REMOVEDIR) }
+  }
+
   /// The status of what has a name here, a symbolic link's own; `nil` where nothing has it.
   func status(of name: String) throws(Errno) -> stat? {
     var status = stat()

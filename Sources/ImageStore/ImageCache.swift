@@ -97,29 +97,9 @@ package final class ImageCache: Sendable {
     let target = blobs.directory(digest.algorithm)
     let file = try PendingFile(replacing: digest.hex, in: target, from: ingest)
     try file.write(bytes)
-    // Held before it has its name, so that nobody can take it for unused.
-    let blob = try Self.hold(file, as: descriptor)
+    let blob = try file.hold(as: digest, byteCount: descriptor.byteCount)
     try file.publish()
     return blob
-  }
-
-  private static func hold(
-    _ file: borrowing PendingFile,
-    as blob: Descriptor
-  ) throws(ImageStoreError) -> BlobFile {
-    let descriptor = try file.reopenShared()
-    do {
-      let identity = BlobFile.Identity(try fileStatus(of: descriptor))
-      return BlobFile(
-        blob.digest,
-        byteCount: blob.byteCount,
-        in: descriptor,
-        identity: identity
-      )
-    } catch {
-      descriptor.closeIgnoringErrors()
-      throw .blobUnreadable(blob.digest, at: 0, error)
-    }
   }
 
   /// Begins or continues the download of a blob, or returns `nil` when another thread or process
@@ -145,5 +125,19 @@ extension PendingFile {
       Result { () throws(ImageStoreError) in try write(buffer, at: 0) }
     }
     try result.get()
+  }
+
+  /// The written file as the blob that it is going to be.
+  ///
+  /// Held before it has its name, so that nobody can take it for unused.
+  func hold(as digest: Digest, byteCount: UInt64) throws(ImageStoreError) -> BlobFile {
+    let descriptor = try reopenShared()
+    do {
+      let identity = BlobFile.Identity(try fileStatus(of: descriptor))
+      return BlobFile(digest, byteCount: byteCount, in: descriptor, identity: identity)
+    } catch {
+      descriptor.closeIgnoringErrors()
+      throw .blobUnreadable(digest, at: 0, error)
+    }
   }
 }

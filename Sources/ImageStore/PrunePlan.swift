@@ -39,7 +39,9 @@ struct PrunePlan {
         images[number].blobs.formUnion(blobs)
         continue
       }
-      let manifests = parts.filter { $0.mediaType.kind == .manifest }
+      let found = parts.filter { $0.mediaType.kind == .manifest }
+      // What is no image of ours is used where its own blob is.
+      let manifests = found.isEmpty ? [entry] : found
       images.append(
         Image(
           entries: [entry],
@@ -75,20 +77,31 @@ struct PrunePlan {
     guard let limit = policy.byteLimit else { return }
     let sizes = try sizes()
     // Images of one age, all those of a fresh cache perhaps, go in the order in which they are listed.
-    var candidates = images.filter(stays).sorted { $0.lastUse < $1.lastUse }
-    while size(of: needed, sizes) > limit, !candidates.isEmpty {
-      remove(candidates.removeFirst(), &report)
+    let candidates = images.filter(stays).sorted { $0.lastUse < $1.lastUse }
+    var users: [Digest: Int] = [:]
+    for image in candidates { for blob in image.blobs { users[blob, default: 0] += 1 } }
+    var total = users.keys.reduce(UInt64(0)) {
+      $0.addingReportingOverflow(sizes[$1] ?? 0).partialValue
+    }
+    for image in candidates where total > limit && remove(image, &report) {
+      for blob in image.blobs {
+        users[blob, default: 1] -= 1
+        if users[blob] == 0 { total -= min(total, sizes[blob] ?? 0) }
+      }
     }
   }
 
-  private mutating func remove(_ image: Image, _ report: inout PruneReport) {
+  /// Decides that an image goes, unless it is in use; returns whether it does.
+  @discardableResult
+  private mutating func remove(_ image: Image, _ report: inout PruneReport) -> Bool {
     let entry = PruneReport.Image(name: image.name, digest: image.digest)
     if image.isInUse {
       if !report.imagesInUse.contains(entry) { report.imagesInUse.append(entry) }
-      return
+      return false
     }
     unwanted.formUnion(image.entries)
     report.images.append(entry)
+    return true
   }
 
   /// What each blob takes, with what was derived from it.
@@ -100,14 +113,10 @@ struct PrunePlan {
     }
     for kind in CacheKind.derived {
       for (digest, facts) in try cache.directory.files(kind) where sizes[digest] != nil {
-        sizes[digest, default: 0] += facts.byteCount
+        sizes[digest] = (sizes[digest] ?? 0).addingReportingOverflow(facts.byteCount).partialValue
       }
     }
     return sizes
-  }
-
-  private func size(of blobs: Set<Digest>, _ sizes: [Digest: UInt64]) -> UInt64 {
-    blobs.reduce(0) { $0.addingReportingOverflow(sizes[$1] ?? 0).partialValue }
   }
 
   private static func lastUse(

@@ -86,23 +86,6 @@ struct ArchiveCacheTests {
     }
   }
 
-  @Test func `a blob that is removed between opening and use is missed by name`() throws {
-    let image = try scratch.resolve("oci-archive:\(archive)")
-    let digest = image.layers[0].descriptor.digest
-    let blob = scratch.path("cache/blobs/sha256/\(digest.hex)")
-    let held = try image.open(image.layers[0])
-    try FileManager.default.removeItem(atPath: blob)
-    #expect(
-      throws: ImageStoreError.badArchive(
-        FilePath(archive),
-        .decodedFileRemoved("blobs/sha256/\(digest.hex)")
-      )
-    ) { try image.open(image.layers[0]) }
-    // Who has it goes on.
-    var byte: [UInt8] = [0]
-    #expect(try byte.withUnsafeMutableBytes { try held.read(at: 0, into: $0) } == 1)
-  }
-
   @Test func `a record that is damaged in any way is made again`() throws {
     _ = try decodingCalls()
     let name = try #require(try files("banger/archives/1").first)

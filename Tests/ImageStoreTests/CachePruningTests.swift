@@ -188,6 +188,52 @@ struct CachePruningTests {
     #expect(try cache.usage() == CacheUsage())
   }
 
+  @Test func `what is no image of ours is as old as its own blob`() throws {
+    let thing = Descriptor(of: filled(7, 100), "application/vnd.example.thing")
+    _ = try cache.store(filled(7, 100), as: thing)
+    setLastUse(place.blob(thing.digest), 250)
+    try cache.changeNames { (index) throws(ImageStoreError) in
+      index.insert([thing], before: { _ in false }, replacing: { _ in false })
+      return true
+    }
+    let report = try cache.prune(policy { $0.longestUnusedSeconds = 100 }, now: 340)
+    #expect(report.images.map(\.name) == [0, 1].map(name))
+    #expect(exists(place.blob(thing.digest)))
+    let later = try cache.prune(policy { $0.longestUnusedSeconds = 100 }, now: 351)
+    #expect(later.images.map(\.digest) == [thing.digest])
+    #expect(!exists(place.blob(thing.digest)))
+  }
+
+  @Test func `locks that nobody holds leave no files`() throws {
+    let held = try #require(try cache.directory.tryLock(layer(0, 0)))
+    try #require(try cache.directory.tryLock(Descriptor(of: [1]).digest)).release()
+    _ = try cache.prune(policy { $0.isDryRun = true })
+    #expect(try place.listing("banger/locks").count == 3)
+    _ = try cache.prune()
+    #expect(try place.listing("banger/locks") == ["index", "sha256-\(layer(0, 0).hex)"])
+    #expect(try cache.directory.tryLock(layer(0, 0)) == nil)
+    held.release()
+    _ = try cache.prune()
+    #expect(try place.listing("banger/locks") == ["index"])
+  }
+
+  @Test func `what earlier versions kept goes, and what later ones keep stays`() throws {
+    try derive(.index, layer(0, 0), count: 10)
+    for version in ["1", "2", "4", "other"] {
+      let directory = place.path + "/banger/index/\(version)/sha256"
+      try FileManager.default.createDirectory(
+        atPath: directory,
+        withIntermediateDirectories: true
+      )
+      try write(filled(1, 20), to: directory + "/\(layer(0, 0).hex)")
+    }
+    #expect(try cache.prune(policy { $0.isDryRun = true }).derivedFiles.byteCount == 40)
+    #expect(try cache.prune().derivedFiles.byteCount == 40)
+    #expect(try place.listing("banger/index") == ["3", "4", "other"])
+    #expect(exists(cache.directory.path(.index, of: layer(0, 0)).string))
+    #expect(try cache.prune().derivedFiles.count == 0)
+  }
+
   // MARK: In use
 
   @Test func `an image that somebody holds stays, with its name`() throws {

@@ -49,7 +49,7 @@ struct CacheUsageCommand: ParsableCommand {
     let rows = [
       ("blobs", usage.blobs), ("of them needed by no image", usage.unreferencedBlobs),
       ("partial downloads", usage.partials), ("layer indexes", usage.indexes),
-      ("seekable copies", usage.copies),
+      ("seekable copies", usage.copies), ("records of archives", usage.archives),
     ]
     for (title, amount) in rows {
       table.add([
@@ -68,6 +68,7 @@ struct CacheUsageCommand: ParsableCommand {
     var partials: AmountFacts
     var indexes: AmountFacts
     var copies: AmountFacts
+    var archives: AmountFacts
 
     init(path: String, _ usage: CacheUsage) {
       self.path = EscapedBytes.string(path.utf8)
@@ -77,6 +78,7 @@ struct CacheUsageCommand: ParsableCommand {
       partials = AmountFacts(usage.partials)
       indexes = AmountFacts(usage.indexes)
       copies = AmountFacts(usage.copies)
+      archives = AmountFacts(usage.archives)
     }
   }
 }
