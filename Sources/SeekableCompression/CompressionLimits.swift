@@ -41,7 +41,7 @@ package struct CompressionLimits: Sendable, Equatable {
 extension CompressionLimits.Bound: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .decodedByteCount: "the limit for one layer"
+    case .decodedByteCount: "the limit for one tar stream"
     case .ratio: "the limit for a blob of this size"
     }
   }
