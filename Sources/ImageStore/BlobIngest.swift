@@ -156,7 +156,11 @@ package final class BlobIngest: Sendable {
   /// Gives the download up and keeps the bytes for the next one; without effect after the end.
   package func abandon() {
     writer.withLock { _ in
-      progress.update { if $0.phase == .receiving { $0.phase = .ended } }
+      if phase == .receiving {
+        // Nothing to be continued; nobody else has the lock yet.
+        if byteCount == 0 { file.remove() }
+        progress.update { $0.phase = .ended }
+      }
       lock.release()
     }
   }

@@ -111,6 +111,11 @@ struct PartialFile: Sendable {
     }
   }
 
+  /// Takes the file's name away; where that fails, it costs only the name.
+  func remove() {
+    _ = Result { () throws(Errno) in try directory.unlink(name) }
+  }
+
   func synchronize() throws(ImageStoreError) {
     do {
       try retrying { fsync(descriptor.rawValue) }
