@@ -42,7 +42,7 @@ enum Wiring {
   ) async throws -> ResolvedImage {
     let reference = try Reference(options.reference)
     let platform = try options.platform.parsed()
-    if let pinned = options.pinned { return try self.pinned(pinned, platform, options.cache) }
+    if let pinned = options.pinned { return try self.pinned(pinned, options.cache) }
     let provider = ImageProvider(
       platform: platform,
       policy: options.pull.effectivePolicy,
@@ -56,13 +56,13 @@ enum Wiring {
   /// The image that the process which started us has found: this one, and no other.
   private static func pinned(
     _ text: String,
-    _ platform: Platform,
     _ cache: CacheOptions
   ) throws -> ResolvedImage {
-    guard case .registry(let reference) = try Reference(text),
-      let image = try ImageCache(self.cache(cache)).image(reference.dockerName, platform: platform)
-    else { throw CommandFailure(.notFound, "\(text): no longer in the cache") }
-    return image
+    do {
+      return try ImageCache(self.cache(cache)).resolve(PinnedImage(text).image)
+    } catch ImageStoreError.blobMissing {
+      throw CommandFailure(.notFound, "\(text): no longer in the cache")
+    }
   }
 
   /// Opens the image: pulls what is missing, and indexes what is not indexed.

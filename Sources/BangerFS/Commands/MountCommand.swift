@@ -69,7 +69,7 @@ struct MountCommand: AsyncParsableCommand {
     defer { withExtendedLifetime(pulled) {} }
     // Right behind the subcommand's name: behind a "--" it would be a mount point.
     var arguments = CommandLine.arguments
-    arguments.insert(contentsOf: ["--background"] + (pulled.map(Self.pin) ?? []), at: 2)
+    arguments.insert(contentsOf: ["--background"] + (try pulled.map(Self.pin) ?? []), at: 2)
     let child = try BackgroundProcess(arguments: arguments)
     let isInterrupted = Mutex(false)
     let watcher = SignalWatcher { _ in
@@ -100,11 +100,8 @@ struct MountCommand: AsyncParsableCommand {
   }
 
   /// What makes the child take this very image, without the network.
-  private static func pin(_ image: ResolvedImage) -> [String] {
-    guard case .success(let reference) = Result(catching: { try Reference(image.reference) }),
-      case .registry(let reference) = reference
-    else { return [] }
-    return ["--pinned", reference.dockerName.at(image.digest).text]
+  private static func pin(_ image: ResolvedImage) throws -> [String] {
+    try PinnedImage(image).map { ["--pinned", $0.text] } ?? []
   }
 
   // MARK: In the serving process
