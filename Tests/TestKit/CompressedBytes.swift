@@ -101,9 +101,9 @@ package enum CompressedBytes {
     return member + littleEndian(checksum(bytes)) + littleEndian(UInt32(bytes.count))
   }
 
-  /// CRC-32 of `bytes`.
-  package static func checksum(_ bytes: [UInt8]) -> UInt32 {
-    UInt32(crc32_z(0, bytes, bytes.count))
+  /// CRC-32 of `bytes`, or of all bytes so far where `start` is that of those before.
+  package static func checksum(_ bytes: [UInt8], after start: UInt32 = 0) -> UInt32 {
+    UInt32(crc32_z(UInt(start), bytes, bytes.count))
   }
 
   private static func littleEndian(_ number: some FixedWidthInteger) -> [UInt8] {
