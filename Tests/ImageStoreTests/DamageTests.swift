@@ -62,7 +62,7 @@ struct ArchiveDamageTests {
     return (bytes + [UInt8](repeating: 0, count: 1024), headers)
   }()
 
-  @Test(arguments: [false, true], 0..<8)
+  @Test(arguments: [false, true], 0..<4)
   func `a damaged archive is read or refused`(isCompressed: Bool, seed: UInt64) throws {
     let scratch = try ArchiveScratch()
     var generator = SeededGenerator(seed: seed)
@@ -109,7 +109,7 @@ struct CacheDamageTests {
     dryRun.isDryRun = true
     dryRun.byteLimit = 1
     var accepted = 0
-    for _ in 0..<100 {
+    for _ in 0..<30 {
       var bytes = good
       // Letters and digits, so that it mostly stays JSON.
       for _ in 0..<Int.random(in: 1...3, using: &generator) {
@@ -137,7 +137,7 @@ struct CacheDamageTests {
       let found = try cache.image(imageName("i0/x"), platform: .linuxAMD64)
       #expect(found?.digest == images[0].digest, "seed \(seed)")
     }
-    #expect(accepted > 10, "seed \(seed)")
+    #expect(accepted > 3, "seed \(seed)")
     try write(good, to: place.path + "/index.json")
     #expect(try cache.verify().faults.isEmpty)
   }
