@@ -163,6 +163,20 @@ import Testing
     #expect(other.requests.map(\.authorization) == [nil, nil])
   }
 
+  @Test func `a greeting that leads elsewhere says nothing about credentials`() async throws {
+    let issuer = TokenIssuer(.init { $0.accounts = ["anna": "secret"] })
+    let registry = try ScriptedRegistry(authentication: .basic(["anna": "secret"]))
+    let other = try ScriptedRegistry(authentication: .bearer(issuer))
+    Self.image.push(to: registry.contents, "app")
+    registry.on(.ping, .redirect(to: "\(other.url)/v2/"))
+    let place = try PullPlace()
+    try place.logIn(registry.domain, other.domain)
+    let outcome = try await place.pull("\(registry.domain)/app:latest")
+    #expect(outcome.error == nil)
+    #expect(other.requests.map(\.line) == ["GET /v2/"])
+    #expect(other.requests.map(\.authorization) == [nil])
+  }
+
   // MARK: Where not to go
 
   /// A `Location` and why nobody goes there; `PORT` is another server's port.

@@ -161,11 +161,12 @@ import Testing
     init(
       _ domain: String = "registry.test:5000",
       isSecure: Bool,
+      names: [String] = ["DNS:registry.test"],
       credentials: (user: String, password: String)? = nil
     ) throws {
       self.domain = domain
       let authority = try TestAuthority.shared
-      let identity = try authority.server(names: ["DNS:registry.test"])
+      let identity = try authority.server(names: names)
       registry = try ScriptedRegistry(
         authentication: .basic(account),
         tls: isSecure ? ServerIdentity(identity) : nil
@@ -212,6 +213,14 @@ import Testing
     // The proxy sees no credentials of the registry's, nor the registry the proxy's.
     #expect(hidden.proxy.requests.allSatisfy { $0.authorization == nil })
     #expect(hidden.registry.requests.allSatisfy { $0["Proxy-Authorization"] == nil })
+  }
+
+  /// The other end of the connection is the proxy, whose address proves nothing about the registry.
+  @Test func `a certificate for the proxy's address is none for the registry's`() async throws {
+    let hidden = try Hidden("192.0.2.1:5000", isSecure: true, names: ["IP:127.0.0.1"])
+    let outcome = try await hidden.pull("https_proxy")
+    #expect(outcome.fault == .certificate("it proves a name, not an address, behind a proxy"))
+    #expect(hidden.registry.connectionCount == 0)
   }
 
   @Test func `a proxy gets its own credentials`() async throws {
@@ -263,6 +272,20 @@ import Testing
     let outcome = try await hidden.pull("https_proxy")
     #expect(outcome.fault == .refusedLocation(.privateAddress(location)))
     #expect(inside.connectionCount == 0)
+  }
+
+  @Test func `a proxy that is not there is told from the registry`() async throws {
+    let hidden = try Hidden(isSecure: true)
+    let outcome = try await hidden.place.pull(
+      "\(hidden.domain)/app:latest",
+      // Nobody but root can listen there, and hardly anybody does.
+      environment: ["https_proxy": "http://127.0.0.1:1"]
+    )
+    guard case .proxy? = outcome.fault else {
+      Issue.record("\(String(describing: outcome.error))")
+      return
+    }
+    #expect(hidden.registry.connectionCount == 0)
   }
 
   @Test func `this machine is asked without a proxy`() async throws {

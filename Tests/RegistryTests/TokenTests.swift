@@ -333,8 +333,12 @@ import Testing
       .refusedRealm(.malformed)
     ),
     ChallengeRow(
-      #"Bearer realm="http://169.254.169.254/token",service="x""#,
-      .refusedRealm(.privateAddress("http://169.254.169.254/token"))
+      #"Bearer realm="https://169.254.169.254/token",service="x""#,
+      .refusedRealm(.privateAddress("https://169.254.169.254/token"))
+    ),
+    ChallengeRow(
+      #"Bearer realm="http://192.0.2.1/token",service="x""#,
+      .refusedRealm(.plainText("http://192.0.2.1/token"))
     ),
     ChallengeRow(
       #"Bearer realm="http://anna:secret@127.0.0.1/token""#,
