@@ -22,14 +22,20 @@ struct PullKillTests {
 }
 
 /// When a pull is killed.
+///
+/// All but the first follow something that it has done, so that it comes as far on a slow machine.
 private enum KillMoment {
   /// This long after its start.
-  case time(microseconds: UInt32)
+  case started(microseconds: UInt32)
+  /// This long after its first request.
+  case asked(microseconds: UInt32)
   /// When this many bytes of a layer have been kept.
   case kept(layer: Int, byteCount: Int)
   /// This long after the last byte of the last layer was kept: the index of it is written then, the
   /// blobs and the image get their names.
   case complete(microseconds: UInt32)
+  /// Not at all.
+  case never
 
   /// Layers with bytes that are missing are `missing`, by their numbers.
   static func random(
@@ -37,15 +43,17 @@ private enum KillMoment {
     missing: [Int],
     using generator: inout SeededGenerator
   ) -> KillMoment {
+    let pause = UInt32.random(in: 0...40_000, using: &generator)
     guard let layer = missing.randomElement(using: &generator) else {
-      return .time(microseconds: .random(in: 0...150_000, using: &generator))
+      return .asked(microseconds: pause)
     }
     switch Int.random(in: 0..<10, using: &generator) {
-    case 0..<2: return .time(microseconds: .random(in: 0...150_000, using: &generator))
+    case 0: return .started(microseconds: 2 * pause)
+    case 1: return .asked(microseconds: pause)
     case 2..<7:
       let limit = image.layers[layer].bytes.byteCount
       return .kept(layer: layer, byteCount: .random(in: 1...limit, using: &generator))
-    default: return .complete(microseconds: .random(in: 0...40_000, using: &generator))
+    default: return .complete(microseconds: pause)
     }
   }
 }
@@ -58,7 +66,9 @@ private final class KilledPulls {
   }
 
   /// Of every run's requests, however late they arrive, each is known by the user of the run.
-  private static let runLimit = 500
+  private static let runLimit = 200
+  /// After so many kills an image is left in peace, so that others have their turn.
+  private static let killsOfOneImage = 12
   /// A process writes one document at a time, and indexes of all three layers at once; what it leaves
   /// is cleared away by the next one.
   private static let temporaryFileLimit = 4
@@ -105,7 +115,8 @@ private final class KilledPulls {
     watch.expect(image)
     try setPace(of: image)
     let name = "\(registry.domain)/team/app\(number):1"
-    while try !pull(image, name) {}
+    let limit = killCount + Self.killsOfOneImage
+    while try !pull(image, name, isKilled: killCount < limit) {}
     completed[name] = image.manifest.digest
     #expect(try watch.images() == completed, "\(comment)")
     #expect(try watch.partials() == [], "\(comment)")
@@ -124,7 +135,7 @@ private final class KilledPulls {
   }
 
   /// One run, killed or not, and what it left; true where it came to its end.
-  private func pull(_ image: TestImage, _ name: String) throws -> Bool {
+  private func pull(_ image: TestImage, _ name: String, isKilled: Bool) throws -> Bool {
     let digests = (image.layers + [image.configuration]).map(\.digest)
     let before = digests.map { ($0, watch.state(of: $0)) }
     let user = Self.user(runCount)
@@ -132,9 +143,10 @@ private final class KilledPulls {
     let missing = image.layers.indices.filter {
       keptByteCount(image.layers[$0]) < image.layers[$0].bytes.byteCount
     }
-    let moment = KillMoment.random(of: image, missing: missing, using: &generator)
+    let moment =
+      isKilled ? KillMoment.random(of: image, missing: missing, using: &generator) : .never
     let program = try place.start(["pull", "-q", "--authfile", try logIn(user), name])
-    try wait(for: moment, of: image, program)
+    wait(for: moment, of: image, by: user, program)
     program.send(SIGKILL)
     let outcome = try program.finish()
     let comment = "\(comment), \(moment)"
@@ -145,6 +157,7 @@ private final class KilledPulls {
     #expect(watch.temporaryFiles().count <= Self.temporaryFileLimit, "\(comment)")
     try expectNames(with: name, of: image, "\(comment)")
     expectRequests(of: user, before, image, isComplete: isComplete, "\(comment)")
+    registry.forgetRequests()
     return isComplete
   }
 
@@ -160,12 +173,22 @@ private final class KilledPulls {
   }
 
   /// Returns at the moment, or when the program has ended.
-  private func wait(for moment: KillMoment, of image: TestImage, _ program: Program) throws {
+  private func wait(
+    for moment: KillMoment,
+    of image: TestImage,
+    by user: String,
+    _ program: Program
+  ) {
     func poll(until condition: () -> Bool) {
       while program.isRunning, !condition() { usleep(300) }
     }
     switch moment {
-    case .time(let microseconds): usleep(microseconds)
+    case .started(let microseconds): usleep(microseconds)
+    case .asked(let microseconds):
+      let authorization = BasicCredentials.encode(user, "secret")
+      poll { registry.requests.contains { $0.authorization == authorization } }
+      usleep(microseconds)
+    case .never: poll { false }
     case .kept(let layer, let byteCount):
       poll { keptByteCount(image.layers[layer]) >= byteCount }
     case .complete(let microseconds):
