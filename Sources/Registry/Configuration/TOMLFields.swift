@@ -20,8 +20,11 @@ struct TOMLFields {
     }
     // The library takes a C string, and would read only what is before the NUL.
     if let nul = bytes.firstIndex(of: 0) {
-      let line = bytes[..<nul].count { $0 == UInt8(ascii: "\n") } + 1
-      throw .badTOML(line: line, column: 1, "a NUL byte")
+      throw .badTOML(line: Self.line(of: nul, in: bytes), column: 1, "a NUL byte")
+    }
+    if let header = TOMLHeaders.firstFault(in: bytes) {
+      let line = Self.line(of: header, in: bytes)
+      throw .badTOML(line: line, column: 1, "a table whose name begins like none")
     }
     do {
       table = try TOMLTable(string: text)
@@ -37,6 +40,10 @@ struct TOMLFields {
   private init(_ table: TOMLTable, path: String) {
     self.table = table
     self.path = path
+  }
+
+  private static func line(of position: Int, in bytes: [UInt8]) -> Int {
+    bytes[..<position].count { $0 == UInt8(ascii: "\n") } + 1
   }
 
   var keys: [String] { table.keys }
