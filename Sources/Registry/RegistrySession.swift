@@ -173,7 +173,8 @@ actor RegistrySession {
   private func ping(_ root: WebLocation) async throws(RequestFault) -> WebLocation {
     let answer = try await client.fetch(.get, root.at("/v2/"), authorization: nil)
     switch answer.http.status {
-    case 401:
+    // What another server wants to see is no business of this one's credentials.
+    case 401 where !answer.wasSentOn:
       let challenges = AuthenticationChallenge.parse(answer.http.fields("WWW-Authenticate"))
       _ = await answer.http.refusal()
       scheme = try scheme(for: challenges, root)
@@ -189,7 +190,7 @@ actor RegistrySession {
   /// Where the registry may be: protected, and where that is not demanded, plain.
   private static func roots(of source: PullSource) -> [WebLocation] {
     guard let secure = WebLocation(authority: source.host, isSecure: true) else { return [] }
-    guard source.isInsecure || secure.address == .loopback,
+    guard source.isInsecure || source.isLoopback,
       let plain = WebLocation(authority: source.host, isSecure: false)
     else { return [secure] }
     return [secure, plain]

@@ -9,7 +9,7 @@ struct IPAddress: Hashable {
   /// Whether it was written as an IPv6 address.
   let isSix: Bool
 
-  private static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+  static let mappedPrefix: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
 
   /// Reads an address without brackets; `nil` for anything else, host names too.
   init?(_ text: String) {
@@ -30,12 +30,6 @@ struct IPAddress: Hashable {
   static func == (one: IPAddress, other: IPAddress) -> Bool { one.bytes == other.bytes }
 
   func hash(into hasher: inout Hasher) { hasher.combine(bytes) }
-
-  /// 127.0.0.0/8 and ::1.
-  var isLoopback: Bool {
-    bytes == Array(repeating: 0, count: 15) + [1]
-      || (bytes.starts(with: Self.mappedPrefix) && bytes[12] == 127)
-  }
 }
 
 /// All addresses that begin with the same bits.

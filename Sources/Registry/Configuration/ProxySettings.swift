@@ -91,7 +91,7 @@ struct ProxyExceptions: Sendable {
     var name = host.lowercased()
     if name.hasSuffix(".") { name.removeLast() }
     let address = IPAddress(name)
-    if name == "localhost" || address?.isLoopback == true { return true }
+    if HostAddress.isThisMachine(name) { return true }
     return rules.contains { rule in
       switch rule {
       case .everything: true

@@ -30,6 +30,6 @@ package struct PullSource: Hashable, Sendable {
   /// Whether the registry is on this machine, where plain HTTP is as good as TLS.
   package var isLoopback: Bool {
     guard let place = WebLocation(authority: host, isSecure: true) else { return false }
-    return place.address == .loopback
+    return HostAddress.isThisMachine(place.host)
   }
 }

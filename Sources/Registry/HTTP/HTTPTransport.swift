@@ -136,13 +136,19 @@ final class HTTPTransport: Sendable {
       wire.body = .bytes(ByteBuffer(string: form))
     }
     if location.isSecure { wire.tlsConfiguration = request.tls }
-    let client = client(
-      for: proxies.proxy(
-        for: location.host,
-        port: location.port,
-        isSecure: location.isSecure
-      )
+    let proxy = proxies.proxy(
+      for: location.host,
+      port: location.port,
+      isSecure: location.isSecure
     )
+    // The library holds a certificate for an address against the address that it is connected to,
+    // which is the proxy's.
+    if proxy != nil, location.isSecure, request.tls.certificateVerification == .fullVerification,
+      IPAddress(location.host) != nil
+    {
+      throw .certificate("it proves a name, not an address, behind a proxy")
+    }
+    let client = client(for: proxy)
     do {
       // The deadline covers everything up to the end of the head; bodies have the meter.
       let deadline = NIODeadline.now() + .nanoseconds((limits.connect + limits.head).nanoseconds)
@@ -154,7 +160,9 @@ final class HTTPTransport: Sendable {
         limits: limits
       )
     } catch {
-      throw Task.isCancelled ? .cancelled : TransportError(error, isBody: false)
+      if Task.isCancelled { throw .cancelled }
+      let fault = TransportError(error, isBody: false)
+      throw proxy.map { fault.through($0) } ?? fault
     }
   }
 
@@ -201,6 +209,9 @@ final class HTTPTransport: Sendable {
     configuration.httpVersion = .http1Only
     // Failures are told at once; trying again is the caller's decision.
     configuration.connectionPool.retryConnectionEstablishment = false
+    // Whoever asks decides how many downloads there are at once. With the library's own limit of 8 the
+    // others would wait for a free connection, and fail as if the server could not be reached.
+    configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
     configuration.http1_1ConnectionDebugInitializer = { BrokenBodyHandler.install(on: $0) }
     return configuration
   }

@@ -39,13 +39,33 @@ enum HostAddress: Sendable, Equatable {
     self = Self.classify(four: withUnsafeBytes(of: &four) { Array($0) })
   }
 
+  /// Whether what is sent to a host surely stays on this machine.
+  ///
+  /// Narrower than `loopback`, which is about where nobody may send us: a server may answer for names
+  /// below `localhost` (RFC 6761, section 6.3, asks resolvers only that they should not ask one), and
+  /// what goes to addresses of translators and tunnels leaves the machine.
+  static func isThisMachine(_ host: String) -> Bool {
+    var name = host.lowercased()
+    if name.hasSuffix(".") { name.removeLast() }
+    if name == "localhost" { return true }
+    var six = in6_addr()
+    if inet_pton(AF_INET6, name, &six) == 1 {
+      let bytes = withUnsafeBytes(of: &six) { Array($0) }
+      return bytes == Array(repeating: 0, count: 15) + [1]
+        || (bytes.starts(with: IPAddress.mappedPrefix) && bytes[12] == 127)
+    }
+    var four = in_addr()
+    return inet_aton(name, &four) == 1 && withUnsafeBytes(of: &four) { $0[0] } == 127
+  }
+
   /// Whether a host of this kind may be where one of the kind `origin` sends us.
   ///
-  /// Whoever asks a registry on a private network accepts that its other parts are there too.
+  /// Whoever asks a registry on a private network accepts that its other parts are there too, but not
+  /// on this machine, where other services take whoever comes for one of its users.
   func isReachable(from origin: HostAddress) -> Bool {
     switch (self, origin) {
     case (.anywhere, _): true
-    case (.loopback, .loopback), (.loopback, .local), (.local, .loopback), (.local, .local): true
+    case (.loopback, .loopback), (.local, .loopback), (.local, .local): true
     case (.special, .special): true
     default: false
     }

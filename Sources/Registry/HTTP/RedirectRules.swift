@@ -25,10 +25,12 @@ struct RedirectRules: Sendable {
     return next
   }
 
-  /// Where tokens are given out: protected unless the registry itself is not.
+  /// Where tokens are given out: protected, unless the user has said that the registry need not be, or
+  /// neither the registry nor the place is off this machine.
   func realm(_ realm: String, isInsecure: Bool) throws(RefusedLocation) -> WebLocation {
     guard let place = WebLocation(realm) else { throw .malformed }
-    try check(place, mayBePlain: isInsecure || !origin.isSecure)
+    let staysHere = !origin.isSecure && HostAddress.isThisMachine(place.host)
+    try check(place, mayBePlain: isInsecure || staysHere)
     return place
   }
 

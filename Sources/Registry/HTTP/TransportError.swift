@@ -46,6 +46,17 @@ enum TransportError: Error, Sendable, Equatable {
 }
 
 extension TransportError {
+  /// The same where the server was to be reached through a proxy: then only that was connected to.
+  func through(_ proxy: Proxy) -> TransportError {
+    switch self {
+    case .unresolved: .proxy("cannot find the address of \(proxy)")
+    case .unreachable(let reasons):
+      .proxy("cannot connect to \(proxy): \(reasons.prefix(4).joined(separator: ", "))")
+    case .connectTimedOut: .proxy("cannot connect through \(proxy): no answer")
+    default: self
+    }
+  }
+
   /// What a library's error means; `isBody` where the head had come already.
   init(_ error: any Error, isBody: Bool) {
     switch error {
@@ -153,7 +164,11 @@ extension TransportError {
   }
 
   private init(_ error: HTTPParserError) {
-    self = error == .invalidEOFState ? .dropped("connection closed") : .malformed("not HTTP")
+    switch error {
+    case .invalidEOFState: self = .dropped("connection closed")
+    case .headerOverflow: self = .malformed("its head is too long")
+    default: self = .malformed("not HTTP")
+    }
   }
 
   private static func isDrop(_ error: IOError) -> Bool {
