@@ -46,9 +46,13 @@ extension RegistryError {
     case .noSuchPlatform: "choose one with --platform"
     case .ambiguousShortName(_, let candidates):
       candidates.first.map { "write the whole name, like \($0)" }
+    case .helperFailed(let name, .notFound), .helperFailed(let name, .notStarted):
+      "install docker-credential-\(name), or take it out of the file with the credentials"
+    case .helperFailed(_, .badName):
+      "look for credsStore and credHelpers in the file with the credentials"
     case .helperFailed(let name, _): "see what docker-credential-\(name) list says"
     case .badCertificate(let path): "certificates are PEM files: look at \(path)"
-    case .blocked(_, let path): "the entry in \(path) says blocked = true"
+    case .blocked(_, let path): "to allow it, take blocked = true out of \(path)"
     default: nil
     }
   }
@@ -71,9 +75,9 @@ extension RequestFailure {
     case .rateLimited(nil, _):
       "try again later; what was fetched is kept, and a log-in may raise the limit"
     case .certificate:
-      "put the certificate of its authority at /etc/containers/certs.d/\(host)/ca.crt"
+      "put the certificate of its authority at /etc/containers/certs.d/\(login)/ca.crt"
     case .clientCertificate:
-      "put ours at /etc/containers/certs.d/\(host)/client.cert and client.key"
+      "put ours at /etc/containers/certs.d/\(login)/client.cert and client.key"
     case .tls: "if it speaks plain HTTP, say so in registries.conf: insecure = true for \(host)"
     case .proxy: "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
     case .unresolved, .unreachable, .connectTimedOut:
@@ -86,7 +90,8 @@ extension RequestFailure {
 
   private var notFoundHint: String? {
     guard case .manifest = target else { return nil }
-    return "skopeo list-tags docker://\(login)/\(repository) lists the tags there are"
+    return
+      "check the name; skopeo list-tags docker://\(login)/\(repository) lists the tags there are"
   }
 
   /// The registry as users call it.

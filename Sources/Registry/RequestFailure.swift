@@ -161,10 +161,17 @@ extension RequestFailure: CustomStringConvertible {
     return switch target {
     case .registry: "\(place): \(fault)"
     case .token: "\(place): cannot get a token: \(fault)"
-    case .manifest(let name): "\(place)/\(repository): \(name): \(fault)"
+    case .manifest(let name): "\(place)/\(repository): \(Self.words(name)): \(fault)"
     case .configuration(let digest): "\(place)/\(repository): configuration \(digest): \(fault)"
     case .layer(let digest): "\(place)/\(repository): layer \(digest): \(fault)"
     }
+  }
+}
+
+extension RequestFailure {
+  /// Only digests have colons.
+  private static func words(_ name: String) -> String {
+    "\(name.utf8.contains(UInt8(ascii: ":")) ? "image" : "tag") \(name)"
   }
 }
 

@@ -14,7 +14,8 @@ struct RegistryErrorTests {
     #expect(outcome.errors.contains("not found"))
     #expect(
       outcome.errors.hasSuffix(
-        "hint: skopeo list-tags docker://\(here.domain)/team/app lists the tags there are\n"
+        "hint: check the name; skopeo list-tags docker://\(here.domain)/team/app lists the tags "
+          + "there are\n"
       )
     )
   }

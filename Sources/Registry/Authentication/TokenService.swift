@@ -19,8 +19,9 @@ struct TokenService: Sendable {
       let failure = RequestFailure(
         error,
         target: .token,
-        host: request.realm.authority,
-        repository: source.repository
+        host: source.host,
+        repository: source.repository,
+        via: request.realm.authority == source.host ? nil : request.realm.authority
       )
       return .failure(failure)
     }
