@@ -82,6 +82,8 @@ extension RequestFailure {
     case .proxy: "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
     case .unresolved, .unreachable, .connectTimedOut:
       "check the name and the network; what is in the cache can be used with --offline"
+    case .wrongDigest, .wrongLength:
+      "the registry, or something on the way, sent other bytes than the image names"
     case .noAnswer, .stalled, .dropped, .serverError, .locationRefused:
       "try again; what was fetched is kept"
     default: nil
