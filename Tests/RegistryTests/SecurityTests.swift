@@ -93,6 +93,19 @@ struct SecurityTests {
     #expect(failure.via == service.domain)
   }
 
+  @Test func `a token that a registry says back is not shown`() async throws {
+    let issuer = TokenIssuer(.init { $0.accounts = Self.anna })
+    let registry = try ScriptedRegistry(authentication: .bearer(issuer))
+    registry.on(
+      .anyManifest,
+      .authorized { .error(403, "DENIED", "no access with \($0.authorization ?? "nothing")") }
+    )
+    let place = try PullPlace()
+    try place.logIn(registry.domain)
+    let outcome = try await place.pull("\(registry.domain)/app:latest")
+    #expect(outcome.fault == .denied(.from("~/.docker/config.json"), nil))
+  }
+
   // MARK: Proxies
 
   @Test func `a proxy that cannot be reached is told from the registry`() async throws {

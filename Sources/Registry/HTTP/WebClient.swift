@@ -11,6 +11,8 @@ struct WebAnswer: Sendable {
   let place: WebLocation
   /// Whether another server answered than was asked.
   let wasSentOn: Bool
+  /// What the request was authorised with: a secret.
+  fileprivate let authorization: String?
 }
 
 /// Sends requests for one registry.
@@ -31,6 +33,7 @@ struct WebClient: Sendable {
   ) async throws(RequestFault) -> WebAnswer {
     let rules = RedirectRules(origin: location)
     var current = location
+    let given = authorization
     var authorization = authorization
     for _ in 0...limits.redirects {
       let answer = try await send(method, current, authorization, fields)
@@ -38,7 +41,12 @@ struct WebClient: Sendable {
         !method.isPost
       else {
         let wasSentOn = !current.hasSameOrigin(as: location)
-        return WebAnswer(http: answer, place: current, wasSentOn: wasSentOn)
+        return WebAnswer(
+          http: answer,
+          place: current,
+          wasSentOn: wasSentOn,
+          authorization: given
+        )
       }
       // Read, so that the connection can be used again.
       _ = await answer.refusal()
@@ -87,7 +95,8 @@ extension WebAnswer {
   func refusal(_ use: CredentialUse) async -> RequestFault {
     let status = http.status
     if wasSentOn, status == 401 || status == 403 { return .locationRefused(status: status) }
-    let message = ServerMessage(parsing: await http.refusal())
+    let body = await http.refusal()
+    let message = repeatsSecret(body) ? nil : ServerMessage(parsing: body)
     let wait = http.field("Retry-After").flatMap {
       HTTPDate.retryAfter($0, now: WallClock.secondsSince1970())
     }
@@ -101,5 +110,11 @@ extension WebAnswer {
     case 408, 425, 500...599: return .serverError(status: status, retryAfter: wait, message)
     default: return .unexpected(status: status, message)
     }
+  }
+
+  /// Whether a server says back what it was shown, which is not to be seen in an error.
+  private func repeatsSecret(_ body: [UInt8]) -> Bool {
+    guard let secret = authorization?.split(separator: " ").last else { return false }
+    return String(decoding: body, as: UTF8.self).contains(secret)
   }
 }
