@@ -4,7 +4,7 @@
 
 /// A registry, a repository in it, and a tag or a digest.
 package struct ImageName: Hashable, Sendable {
-  /// The registry as users call it: `docker.io`, `ghcr.io`, `localhost:5000`.
+  /// The registry as users call it, in lower case: `docker.io`, `ghcr.io`, `localhost:5000`.
   package let domain: String
   /// The whole repository: `library/debian`.
   package let repository: String
@@ -19,6 +19,8 @@ package struct ImageName: Hashable, Sendable {
   /// Without tag and digest `latest` is meant; a digest makes a tag irrelevant. `path` and `tag` must
   /// be valid, as those of a `RegistryReference` are.
   package init(domain: String, path: String, tag: String?, digest: Digest?) {
+    // The names of hosts have no case (RFC 4343); rules about them and credentials for them do.
+    let domain = domain.lowercased()
     let isDockerHub = ["index.docker.io", "registry-1.docker.io", Self.dockerHub].contains(domain)
     self.domain = isDockerHub ? Self.dockerHub : domain
     repository = isDockerHub && !path.utf8.contains(UInt8(ascii: "/")) ? "library/\(path)" : path

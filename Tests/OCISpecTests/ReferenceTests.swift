@@ -107,7 +107,8 @@ struct ReferenceTests {
     Name(text: "local:5000/x", full: "local:5000/x:latest", domain: "local:5000"),
     Name(text: "[::1]:5000/x", full: "[::1]:5000/x:latest", domain: "[::1]:5000"),
     Name(text: "127.0.0.1/x", full: "127.0.0.1/x:latest", domain: "127.0.0.1"),
-    Name(text: "Host/x", full: "Host/x:latest", domain: "Host"),
+    Name(text: "Host/x", full: "host/x:latest", domain: "Host"),
+    Name(text: "DOCKER.IO/x", full: "docker.io/library/x:latest", domain: "DOCKER.IO"),
     Name(
       text: "ghcr.io/a/b_c__d---e.f:V_1.0-x",
       full: "ghcr.io/a/b_c__d---e.f:V_1.0-x",
