@@ -80,6 +80,9 @@ extension RequestFailure {
       "put ours at /etc/containers/certs.d/\(login)/client.cert and client.key"
     case .tls: "if it speaks plain HTTP, say so in registries.conf: insecure = true for \(host)"
     case .proxy: "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    case .unresolved where isOfLayer, .unreachable where isOfLayer,
+      .connectTimedOut where isOfLayer:
+      "try again; what was fetched is kept"
     case .unresolved, .unreachable, .connectTimedOut:
       "check the name and the network; what is in the cache can be used with --offline"
     case .wrongDigest, .wrongLength:
@@ -88,6 +91,11 @@ extension RequestFailure {
       "try again; what was fetched is kept"
     default: nil
     }
+  }
+
+  private var isOfLayer: Bool {
+    if case .layer = target { return true }
+    return false
   }
 
   private var notFoundHint: String? {

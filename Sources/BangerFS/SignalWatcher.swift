@@ -94,6 +94,11 @@ func endingOnSignals<Success>(_ body: () throws -> Success) rethrows -> Success 
   return try body()
 }
 
+/// Lets the signals come too late from now on: what they could have stopped is done.
+func outliveSignals() {
+  _ = SignalCenter.shared.add { _ in }
+}
+
 /// Has writing to a closed pipe be an error instead of the end of the process, from now on.
 ///
 /// For what has something to take down first.

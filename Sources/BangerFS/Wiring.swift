@@ -128,7 +128,7 @@ extension LayerStore {
         defer { hasWarned = true }
         return !hasWarned
       }
-      if isFirst { StandardError.write("warning: cannot use the cache: \(error)\n") }
+      if isFirst { StandardError.write("warning: cannot keep indexes of layers: \(error)\n") }
     }
   }
 }

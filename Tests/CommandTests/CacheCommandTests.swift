@@ -212,6 +212,20 @@ struct CacheCommandTests {
     )
   }
 
+  @Test func `what could be removed is told beside what was not there`() throws {
+    let here = try pulled()
+    let outcome = try here.place.run("cache", "remove", "no.where/a:1", here.reference, "b")
+    #expect(outcome.text == "\(here.reference)\n")
+    #expect(
+      outcome.errors == """
+        banger-fs: no.where/a:1, b: not in the cache
+        hint: banger-fs images lists what is there
+
+        """
+    )
+    #expect(outcome.status == 66)
+  }
+
   @Test func `images go by age and by size`() throws {
     let here = try pulled()
     let kept = try here.place.run("cache", "prune", "--older-than", "1h", "--max-size", "1G")

@@ -117,7 +117,7 @@ struct CacheErrorTests {
     #expect((outcome.status, outcome.text) == (0, "null\nsda\n"))
     let lines = outcome.errors.split(separator: "\n")
     #expect(!lines.isEmpty)
-    #expect(lines.allSatisfy { $0.hasPrefix("warning: cannot use the cache: ") })
+    #expect(lines.allSatisfy { $0.hasPrefix("warning: cannot keep indexes of layers: ") })
     #expect(lines.allSatisfy { $0.hasSuffix(": No space left on device") })
   }
 }

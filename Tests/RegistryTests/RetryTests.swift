@@ -51,11 +51,12 @@ struct RetryTests {
   private static func attempts(
     _ fault: RequestFault,
     gained: UInt64 = 0,
-    hasAlternative: Bool = false
+    hasAlternative: Bool = false,
+    wasReached: Bool = false
   ) async -> Int {
     var policy = policy()
     policy.sleep = { _ in }
-    var counter = RetryCounter(policy, hasAlternative: hasAlternative)
+    var counter = RetryCounter(policy, hasAlternative: hasAlternative, wasReached: wasReached)
     var count = 1
     while count < 100 {
       do throws(RequestFailure) {
@@ -87,6 +88,12 @@ struct RetryTests {
   @Test func `progress begins the count anew, a trickle does not`() async {
     #expect(await Self.attempts(.dropped("x"), gained: 256 << 10) == 100)
     #expect(await Self.attempts(.dropped("x"), gained: (256 << 10) - 1) == 6)
+  }
+
+  @Test func `a server that was there is given the time to come back`() async {
+    #expect(await Self.attempts(.unreachable([]), wasReached: true) == 6)
+    #expect(await Self.attempts(.connectTimedOut, wasReached: true) == 6)
+    #expect(await Self.attempts(.certificate("x"), wasReached: true) == 1)
   }
 
   @Test func `another registry is asked before a dead one again`() async {

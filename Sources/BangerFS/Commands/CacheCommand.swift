@@ -71,7 +71,7 @@ struct CacheUsageCommand: ParsableCommand {
     var archives: AmountFacts
 
     init(path: String, _ usage: CacheUsage) {
-      self.path = EscapedBytes.string(path.utf8)
+      self.path = JSONBytes(Array(path.utf8)).text
       images = usage.imageCount
       blobs = AmountFacts(usage.blobs)
       unreferencedBlobs = AmountFacts(usage.unreferencedBlobs)
@@ -117,16 +117,25 @@ struct CacheRemoveCommand: ParsableCommand {
   func run() throws {
     let cache = try ImageCache(Wiring.cache(cache))
     var removed: [String] = []
+    var missing: [String] = []
     for reference in references {
-      guard let name = try names(reference).first(where: { try cache.remove($0) }) else {
-        throw CommandFailure(
-          .notFound,
-          "\(reference): not in the cache",
-          hint: "banger-fs images lists what is there"
-        )
+      if let name = try names(reference).first(where: { try cache.remove($0) }) {
+        removed.append(EscapedBytes.string(name.utf8))
+      } else {
+        missing.append(reference)
       }
-      removed.append(EscapedBytes.string(name.utf8))
     }
+    if !removed.isEmpty { try show(removed) }
+    guard missing.isEmpty else {
+      throw CommandFailure(
+        .notFound,
+        "\(missing.joined(separator: ", ")): not in the cache",
+        hint: "banger-fs images lists what is there"
+      )
+    }
+  }
+
+  private func show(_ removed: [String]) throws {
     var out = StandardOutput()
     switch output.format {
     case .text: for name in removed { try out.line(name) }

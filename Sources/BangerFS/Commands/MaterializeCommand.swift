@@ -60,7 +60,10 @@ struct MaterializeCommand: AsyncParsableCommand {
     let (resolved, opened) = try await Wiring.open(image)
     outliveClosedPipes()
     let result = try await cancellingOnSignals {
-      try await materialize(resolved, opened, options, tools)
+      let result = try await materialize(resolved, opened, options, tools)
+      // The file is there, and nobody shall be told otherwise.
+      outliveSignals()
+      return result
     }
     try report(result)
   }
@@ -118,7 +121,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     var out = StandardOutput()
     let facts = Facts(result)
     switch outputOptions.format {
-    case .text: try out.line(facts.text)
+    case .text: try out.line(EscapedBytes.string(result.path.bytes) + ": " + facts.text)
     case .json: try out.line(try JSONDocument(facts).text())
     }
     try out.flush()
@@ -126,6 +129,7 @@ struct MaterializeCommand: AsyncParsableCommand {
 
   private struct Facts: Encodable {
     var path: String
+    var pathBase64: String?
     var bytes: UInt64
     var allocatedBytes: UInt64
     var blocks: UInt64
@@ -137,7 +141,9 @@ struct MaterializeCommand: AsyncParsableCommand {
     var splitLinks: Int
 
     init(_ result: Ext4Result) {
-      path = EscapedBytes.string(result.path.bytes)
+      let name = JSONBytes(result.path.bytes)
+      path = name.text
+      pathBase64 = name.base64
       bytes = result.byteCount
       allocatedBytes = result.allocatedByteCount
       blocks = result.blockCount
@@ -150,7 +156,7 @@ struct MaterializeCommand: AsyncParsableCommand {
     }
 
     var text: String {
-      "\(path): \(ByteCount.text(bytes)), \(ByteCount.text(allocatedBytes)) allocated, "
+      "\(ByteCount.text(bytes)), \(ByteCount.text(allocatedBytes)) allocated, "
         + "\(freeBlocks) of \(blocks) blocks and \(freeInodes) of \(inodes) inodes free, "
         + "UUID \(uuid)"
     }

@@ -15,15 +15,18 @@ struct MountsCommand: ParsableCommand {
   func run() throws {
     let mounts = try MountTable.current().ownMounts
     let states = MountState.all(of: mounts)
-    let facts = zip(mounts, states).map { Facts($0, $1) }
     var out = StandardOutput()
     switch output.format {
     case .text:
-      if facts.isEmpty { return }
+      if mounts.isEmpty { return }
       var table = Table([("MOUNTPOINT", .left), ("STATE", .left), ("IMAGE", .left)])
-      for mount in facts { table.add([mount.mountpoint, mount.state.rawValue, mount.image]) }
+      for (mount, state) in zip(mounts, states) {
+        let (place, image) = (mount.mountpoint, mount.source)
+        table.add([EscapedBytes.string(place), state.rawValue, EscapedBytes.string(image)])
+      }
       for line in table.lines { try out.line(line) }
     case .json:
+      let facts = zip(mounts, states).map { Facts($0, $1) }
       try out.line(try JSONDocument(Document(mounts: facts)).text())
     }
     try out.flush()
@@ -35,13 +38,19 @@ struct MountsCommand: ParsableCommand {
 
   private struct Facts: Encodable {
     var mountpoint: String
+    var mountpointBase64: String?
     var state: MountState
     var image: String
+    var imageBase64: String?
 
     init(_ mount: MountTable.Mount, _ state: MountState) {
-      mountpoint = EscapedBytes.string(mount.mountpoint)
+      let place = JSONBytes(mount.mountpoint)
+      let source = JSONBytes(mount.source)
+      mountpoint = place.text
+      mountpointBase64 = place.base64
       self.state = state
-      image = EscapedBytes.string(mount.source)
+      image = source.text
+      imageBase64 = source.base64
     }
   }
 }

@@ -12,7 +12,8 @@ struct PullCommand: AsyncParsableCommand {
     discussion: """
       Asks the registry what the name means now, fetches the layers that are missing, checks and \
       indexes them, and prints NAME@DIGEST, which is this very image for ever. What an interrupted \
-      pull has fetched is kept, and continued by the next one. Credentials are those of podman, \
+      pull has fetched is kept, and continued by the next one. Of several images the first that fails \
+      ends it. Credentials are those of podman, \
       skopeo and docker; mirrors and short names come from registries.conf.
       """
   )
@@ -48,18 +49,21 @@ struct PullCommand: AsyncParsableCommand {
     )
     let opener = ImageOpener(store: LayerStore.noting(cache: directory))
     var pulled: [Facts.Image] = []
-    for reference in references {
-      let image = try await provider.registered(reference)
-      // Also what was there before is ready to be mounted afterwards.
-      _ = try Wiring.open(image, with: opener, progress)
-      let facts = Facts.Image(image)
-      pulled.append(facts)
-      // At once: the next one may fail.
-      if output.format == .text { try Self.show(facts.text, progress) }
+    let outcome = await Result {
+      for reference in references {
+        let image = try await provider.registered(reference)
+        // Also what was there before is ready to be mounted afterwards.
+        _ = try Wiring.open(image, with: opener, progress)
+        let facts = Facts.Image(image)
+        pulled.append(facts)
+        if output.format == .text { try Self.show(facts.text, progress) }
+      }
     }
-    if output.format == .json {
+    // What has come is told also where the next one fails.
+    if output.format == .json, !pulled.isEmpty {
       try Self.show(try JSONDocument(Facts(images: pulled)).text(), progress)
     }
+    try outcome.get()
   }
 
   private static func parse(_ text: String) throws -> RegistryReference {

@@ -5,11 +5,14 @@ struct RetryCounter {
   private let policy: RetryPolicy
   /// Whether somebody else can be asked instead.
   private let hasAlternative: Bool
+  /// Whether the server was there a moment ago: then it is being restarted rather than misspelt.
+  private let wasReached: Bool
   private var failures = 0
 
-  init(_ policy: RetryPolicy, hasAlternative: Bool = false) {
+  init(_ policy: RetryPolicy, hasAlternative: Bool = false, wasReached: Bool = false) {
     self.policy = policy
     self.hasAlternative = hasAlternative
+    self.wasReached = wasReached
   }
 
   /// Waits for the next attempt.
@@ -27,7 +30,8 @@ struct RetryCounter {
       throw failure
     }
     failures = gained >= policy.progressByteCount ? 1 : failures + 1
-    let limit = failure.fault.isConnecting ? policy.connectAttempts : policy.attempts
+    let isAbsent = failure.fault.isConnecting && !wasReached
+    let limit = isAbsent ? policy.connectAttempts : policy.attempts
     let delay = policy.delay(
       afterFailures: failures,
       limit: limit,

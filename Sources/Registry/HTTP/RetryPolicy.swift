@@ -9,7 +9,7 @@ package struct RetryPolicy: Sendable {
   /// With the pauses below they span 0.5 + 1 + 2 + 4 + 8 s = 15.5 s on average, long enough for a
   /// restart of a server behind a load balancer.
   package var attempts = 6
-  /// Attempts to reach a server that cannot be reached at all: 3.
+  /// Attempts to reach a server that has not been reached before: 3.
   package var connectAttempts = 3
   /// Pause before the second attempt; it doubles from one attempt to the next.
   package var firstDelay: Duration = .milliseconds(500)

@@ -20,7 +20,8 @@ struct BlobDownload: Sendable {
   /// What was fetched before a failure stays in the ingest for another origin or another run, except
   /// where the whole is wrong.
   func run() async throws(PullFault) -> BlobFile {
-    var counter = RetryCounter(retries, hasAlternative: hasAlternative)
+    // Whoever has sent the manifest was there.
+    var counter = RetryCounter(retries, hasAlternative: hasAlternative, wasReached: true)
     var usesRange = true
     var hasRefetched = false
     while true {
