@@ -49,15 +49,13 @@ package final class CacheDirectory: Sendable {
   /// `version` is the form of the files in it: those of another form are not seen.
   ///
   /// - Throws: `.cacheOwnedByAnother` and `.cacheWritableByOthers`, because whoever can write to a
-  ///   cache decides what an image contains; `.notACache` for a directory with other things in it,
-  ///   which nobody means to become one; else the system's refusal.
+  ///   cache decides what an image contains; else the system's refusal.
   package init(opening path: FilePath, version: Int) throws(ImageStoreError) {
     self.path = path
     self.version = version
     try Self.makeDirectories(path)
     do { root = try DirectoryHandle.open(path) } catch { throw .system("open", path, error) }
     try Self.checkOwnership(of: root)
-    try Self.checkPurpose(of: root)
     ours = try Self.open("banger", in: root)
     locks = try Self.open("locks", in: ours)
     indexes = try DigestDirectories(.index, version: version, in: ours)
@@ -294,20 +292,6 @@ package final class CacheDirectory: Sendable {
     }
     try checkOwnership(of: directory)
     return directory
-  }
-
-  /// A cache is empty, or has our directory or a layout in it.
-  private static func checkPurpose(of root: DirectoryHandle) throws(ImageStoreError) {
-    let names: [String]
-    do {
-      names = try root.names(startingWith: "")
-    } catch {
-      throw .system("list", root.path, error)
-    }
-    if names.contains("banger") || names.contains("oci-layout") { return }
-    // The last one is in every new ext4.
-    let others = Set(names).subtracting([".", "..", "lost+found"])
-    guard others.isEmpty else { throw .notACache(root.path) }
   }
 
   private static func checkOwnership(of directory: DirectoryHandle) throws(ImageStoreError) {

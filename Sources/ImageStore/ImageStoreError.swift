@@ -35,7 +35,6 @@ package enum ImageStoreError: Error, Sendable, Equatable {
   // Permissions, ours and other people's.
   case notPermitted(operation: String, FilePath, Errno)
   case cacheOwnedByAnother(FilePath, owner: UInt32)
-  case notACache(FilePath)
   case cacheWritableByOthers(FilePath, mode: UInt32)
 
   /// Which document of a layout is meant.
@@ -65,7 +64,7 @@ package enum ImageStoreError: Error, Sendable, Equatable {
       .invalid
     case .failed(_, _, .noSpace), .failed(_, _, .diskQuotaExceeded): .noSpace
     case .failed, .blobUnreadable, .ingestEnded: .localIO
-    case .notPermitted, .cacheOwnedByAnother, .notACache, .cacheWritableByOthers: .notPermitted
+    case .notPermitted, .cacheOwnedByAnother, .cacheWritableByOthers: .notPermitted
     }
   }
 
@@ -109,7 +108,6 @@ extension ImageStoreError: CustomStringConvertible {
     case .ingestEnded(let digest): "blob \(digest): its download was given up or begun anew"
     case .notPermitted(let operation, let path, let errno):
       "\(path): not permitted to \(operation): \(errno)"
-    case .notACache(let path): "\(path): not a cache, and other things are in it"
     case .cacheOwnedByAnother(let path, let owner):
       "\(path): cache belongs to another user (uid \(owner))"
     case .cacheWritableByOthers(let path, let mode):

@@ -86,19 +86,6 @@ struct CacheDirectoryTests {
     _ = try scratch.open()
   }
 
-  @Test func `a directory with other things in it does not become a cache`() throws {
-    _ = try scratch.open()
-    #expect(rename(scratch.path + "/banger", scratch.path + "/photos") == 0)
-    #expect(mkdir(scratch.path + "/lost+found", 0o700) == 0)
-    let error = ImageStoreError.notACache(FilePath(scratch.path))
-    #expect(error.kind == .notPermitted)
-    #expect(throws: error) { try scratch.open() }
-    var status = stat()
-    #expect(stat(scratch.path + "/banger", &status) != 0)
-    #expect(rename(scratch.path + "/photos", scratch.path + "/../photos") == 0)
-    _ = try scratch.open()
-  }
-
   @Test(arguments: ["", "/banger", "/banger/locks", "/banger/index/3/sha256"])
   func `a cache that others may write to is refused`(name: String) throws {
     _ = try scratch.open()
