@@ -132,14 +132,7 @@ struct MountpointTests {
     expect(try place.runTool("cat", "./\(name)/etc/passwd"), is: .success("root:x:0:0\n"))
     let listed = try JSONText.object(try place.run("mounts", "--format", "json").output)
     let mounts = try #require(listed["mounts"] as? [[String: String]])
-    let escaped = path.utf8.flatMap { byte -> [UInt8] in
-      if byte == UInt8(ascii: "\\") { return [byte, byte] }
-      if (0x20...0x7e).contains(byte) { return [byte] }
-      return Array("\\x\(byte < 16 ? "0" : "")\(String(byte, radix: 16))".utf8)
-    }
-    let expected = [
-      "mountpoint": String(decoding: escaped, as: UTF8.self), "state": "alive", "image": image,
-    ]
+    let expected = ["mountpoint": path, "state": "alive", "image": image]
     #expect(mounts.contains(expected))
     expect(try place.run("umount", "--", name), is: .success())
     #expect(try place.mounts() == [])
