@@ -33,19 +33,35 @@ enum ReferenceText {
   }
 
   private static func isComponent(_ component: ArraySlice<UInt8>) -> Bool {
-    var separators: [UInt8] = []
+    isJoined(
+      component,
+      isWord: { isDigit($0) || isLowercase($0) || isUppercase($0) },
+      separators: "-._:@+",
+      isJoint: { $0.count == 1 || $0 == Array("--".utf8) }
+    )
+  }
+
+  /// Whether `component` is words, of bytes that `isWord` takes, with a joint of `separators` between
+  /// each two.
+  static func isJoined(
+    _ component: ArraySlice<UInt8>,
+    isWord: (UInt8) -> Bool,
+    separators: String,
+    isJoint: ([UInt8]) -> Bool
+  ) -> Bool {
+    var joint: [UInt8] = []
     var hasStarted = false
     for byte in component {
-      if isDigit(byte) || isLowercase(byte) || isUppercase(byte) {
-        guard separators.count <= 1 || separators == Array("--".utf8) else { return false }
-        separators = []
+      if isWord(byte) {
+        guard joint.isEmpty || isJoint(joint) else { return false }
+        joint = []
         hasStarted = true
-      } else if hasStarted, "-._:@+".utf8.contains(byte) {
-        separators.append(byte)
+      } else if hasStarted, separators.utf8.contains(byte) {
+        joint.append(byte)
       } else {
         return false
       }
     }
-    return hasStarted && separators.isEmpty
+    return hasStarted && joint.isEmpty
   }
 }

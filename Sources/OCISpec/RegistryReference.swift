@@ -94,23 +94,15 @@ package struct RegistryReference: Hashable, Sendable {
 
   /// Letters and digits, joined by `.`, `_`, `__` or any number of `-`.
   private static func isPathComponent(_ component: ArraySlice<UInt8>) -> Bool {
-    var separators: [UInt8] = []
-    var hasStarted = false
-    for byte in component {
-      if isDigit(byte) || isLowercase(byte) {
-        let isJoint =
-          separators.count <= 1 || separators == Array("__".utf8)
-          || separators.allSatisfy { $0 == UInt8(ascii: "-") }
-        guard isJoint else { return false }
-        separators = []
-        hasStarted = true
-      } else if hasStarted, "._-".utf8.contains(byte) {
-        separators.append(byte)
-      } else {
-        return false
+    ReferenceText.isJoined(
+      component,
+      isWord: { isDigit($0) || isLowercase($0) },
+      separators: "._-",
+      isJoint: { joint in
+        joint.count == 1 || joint == Array("__".utf8)
+          || joint.allSatisfy { $0 == UInt8(ascii: "-") }
       }
-    }
-    return hasStarted && separators.isEmpty
+    )
   }
 
   private static func isTag(_ tag: ArraySlice<UInt8>) -> Bool {
