@@ -111,12 +111,7 @@ final class DockerArchive: ImageSource {
     in contents: ArchiveContents
   ) throws(ImageStoreError) -> [Digest] {
     do throws(SpecError) {
-      let diffIDs = try ImageConfiguration(parsing: configuration).diffIDs
-      let count = image.layers.count
-      guard diffIDs.count == count else {
-        throw .diffIDCountMismatch(layers: count, diffIDs: diffIDs.count)
-      }
-      return diffIDs
+      return try ImageConfiguration(parsing: configuration, layerCount: image.layers.count).diffIDs
     } catch {
       throw contents.invalid(image.configuration, error)
     }

@@ -107,14 +107,7 @@ package struct ImageResolver: Sendable {
     let configurationBytes = try source.document(manifest.configuration)
     let configuration = try parsing(.blob(manifest.configuration.digest)) {
       () throws(SpecError) in
-      let configuration = try ImageConfiguration(parsing: configurationBytes)
-      guard configuration.diffIDs.count == manifest.layers.count else {
-        throw .diffIDCountMismatch(
-          layers: manifest.layers.count,
-          diffIDs: configuration.diffIDs.count
-        )
-      }
-      return configuration
+      try ImageConfiguration(parsing: configurationBytes, layerCount: manifest.layers.count)
     }
     if choice.mustMatchPlatform, configuration.platform.distance(to: platform) == nil {
       throw .noSuchPlatform(platform, available: [configuration.platform])

@@ -96,6 +96,14 @@ package struct ImageConfiguration: Hashable, Sendable {
     history = (wire.history ?? []).map(\.entry)
   }
 
+  /// Reads the configuration of an image with `layerCount` layers, each of which needs a diffID.
+  package init(parsing bytes: [UInt8], layerCount: Int) throws(SpecError) {
+    try self.init(parsing: bytes)
+    guard diffIDs.count == layerCount else {
+      throw .diffIDCountMismatch(layers: layerCount, diffIDs: diffIDs.count)
+    }
+  }
+
   /// The build step of each layer, base first, or `nil` where history does not account for exactly
   /// the layers there are; it is optional and some builders write it badly.
   package func historyByLayer() -> [HistoryEntry]? {

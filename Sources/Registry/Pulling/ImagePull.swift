@@ -94,7 +94,9 @@ struct ImagePull: Sendable {
       (documents) throws(PullFault) in
       try await documents.configuration(manifest.configuration)
     }
-    let configuration = try self.configuration(configurationBytes, of: manifest)
+    let configuration = try parsing(manifest.configuration.digest) { () throws(SpecError) in
+      try ImageConfiguration(parsing: configurationBytes, layerCount: manifest.layers.count)
+    }
     if selected.mustMatchPlatform,
       Platform.best(for: platform, among: [configuration.platform]) == nil
     {
@@ -106,22 +108,6 @@ struct ImagePull: Sendable {
       layers: Self.layers(manifest, configuration, manifestBytes),
       held: [manifestFile, configurationFile]
     )
-  }
-
-  private func configuration(
-    _ bytes: [UInt8],
-    of manifest: ImageManifest
-  ) throws(RegistryError) -> ImageConfiguration {
-    try parsing(manifest.configuration.digest) { () throws(SpecError) in
-      let configuration = try ImageConfiguration(parsing: bytes)
-      guard configuration.diffIDs.count == manifest.layers.count else {
-        throw .diffIDCountMismatch(
-          layers: manifest.layers.count,
-          diffIDs: configuration.diffIDs.count
-        )
-      }
-      return configuration
-    }
   }
 
   /// A document from the cache, else as given, else from a registry; then it is in the cache.
