@@ -59,10 +59,13 @@ let package = Package(
       dependencies: ["Offsets", "CZlib", "CZstd"],
       swiftSettings: common
     ),
-    .target(name: "FuseServer", dependencies: ["CFuse3"], swiftSettings: common),
+    .target(name: "Threading", swiftSettings: common),
+    .target(name: "FuseServer", dependencies: ["CFuse3", "Threading"], swiftSettings: common),
     .target(
       name: "ImageStore",
-      dependencies: ["Offsets", "OCISpec", "TarFormat", "SeekableCompression", system, crypto],
+      dependencies: [
+        "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "Threading", system, crypto,
+      ],
       swiftSettings: common
     ),
     .target(

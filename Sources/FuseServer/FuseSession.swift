@@ -3,6 +3,7 @@
 // below.
 
 import Glibc
+import Threading
 
 /// Why a session is over.
 package enum FuseSessionEnd: Sendable, Equatable {

@@ -1,6 +1,8 @@
 // Reads that have to wait for something, and the threads that do them. A fixed ring of places, so
 // that nothing is allocated for a read and the kernel's readers cannot pile up without bound.
 
+import Threading
+
 /// A read that is owed an answer.
 struct ReadJob: ~Copyable {
   let reply: FuseReply

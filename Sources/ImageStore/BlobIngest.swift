@@ -7,6 +7,7 @@
 
 package import OCISpec
 import Synchronization
+import Threading
 
 /// A download of one blob; its owner has the only one of this digest on this machine.
 ///

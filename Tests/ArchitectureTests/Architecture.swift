@@ -7,7 +7,8 @@ enum Architecture {
 
   /// Plain threads: everything below the blob cache, and the pure targets.
   static let synchronousTargets = pureTargets.union([
-    "FlatArrays", "SeekableCompression", "ImageStore", "Layers", "TreeMount", "FuseServer",
+    "FlatArrays", "SeekableCompression", "ImageStore", "Layers", "TreeMount",
+    "FuseServer", "Threading",
   ])
 
   /// All modules that a target's files may import.
@@ -18,9 +19,11 @@ enum Architecture {
     "FileTree": ["Offsets", "FlatArrays"],
     "FlatArrays": system,
     "SeekableCompression": system.union(["Offsets", "CZlib", "CZstd"]),
-    "FuseServer": system.union(["CFuse3"]),
+    "Threading": system,
+    "FuseServer": system.union(["CFuse3", "Threading"]),
     "ImageStore": system.union([
-      "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "SystemPackage", "Crypto",
+      "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "Threading", "SystemPackage",
+      "Crypto",
     ]),
     "Registry": system.union([
       "OCISpec", "ImageStore", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOPosix",

@@ -1,18 +1,18 @@
-// A lock with a condition: what threads change and wait for. Swift's `Mutex` has no condition, and
-// the threads that wait here belong to no executor. The twin of FuseServer's, which no target of
-// images may import. Source: pthread_mutex_lock(3), pthread_cond_wait(3).
+// A lock with a condition: state that threads change and wait for. Swift's `Mutex` has no
+// condition, and the threads that wait here belong to no executor. Source: pthread_mutex_lock(3),
+// pthread_cond_wait(3).
 
 import Glibc
 
 /// State that several threads share, one at a time, and can wait on.
-final class Monitor<State>: Sendable {
+package final class Monitor<State: ~Copyable>: Sendable {
   // Safe: only reached while the mutex is held.
   nonisolated(unsafe) private let state: UnsafeMutablePointer<State>
   // Safe: made in `init`, destroyed in `deinit`, and pthread's own calls are thread safe.
   nonisolated(unsafe) private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   nonisolated(unsafe) private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-  init(_ initial: sending State) {
+  package init(_ initial: consuming sending State) {
     state = .allocate(capacity: 1)
     state.initialize(to: initial)
     mutex = .allocate(capacity: 1)
@@ -33,7 +33,7 @@ final class Monitor<State>: Sendable {
   }
 
   /// Changes the state, and wakes everybody who waits.
-  func update<Result>(_ body: (inout State) -> Result) -> Result {
+  package func update<Result: ~Copyable>(_ body: (inout State) -> Result) -> Result {
     pthread_mutex_lock(mutex)
     defer {
       pthread_cond_broadcast(condition)
@@ -42,9 +42,11 @@ final class Monitor<State>: Sendable {
     return body(&state.pointee)
   }
 
-  /// Waits until `isReady`, then changes the state without waking anybody.
-  func wait<Result>(
-    until isReady: (State) -> Bool,
+  /// Waits until `isReady`, then changes the state.
+  ///
+  /// Wakes nobody.
+  package func wait<Result: ~Copyable>(
+    until isReady: (borrowing State) -> Bool,
     then body: (inout State) -> Result
   ) -> Result {
     pthread_mutex_lock(mutex)
