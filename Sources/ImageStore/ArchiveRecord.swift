@@ -81,7 +81,7 @@ struct ArchiveRecord: Equatable, Sendable {
       digests[Run(start: start, byteCount: byteCount)] = digest
       return true
     case (let kind?, 2...4):
-      guard let name = bytes(hexadecimal: words[1]),
+      guard let name = bytesOfHexadecimal(words[1].utf8),
         let entry = Self.entry(kind, Array(words.dropFirst(2)))
       else { return false }
       entries[name] = entry
@@ -97,8 +97,8 @@ struct ArchiveRecord: Equatable, Sendable {
       return .file(ArchiveMember(place: .cache(digest), byteCount: byteCount))
     case ("sparse", 1):
       return UInt64(words[0]).map { .file(ArchiveMember(place: .sparse, byteCount: $0)) }
-    case ("symlink", 1): return bytes(hexadecimal: words[0]).map { .symbolicLink($0) }
-    case ("hardlink", 1): return bytes(hexadecimal: words[0]).map { .hardLink($0) }
+    case ("symlink", 1): return bytesOfHexadecimal(words[0].utf8).map { .symbolicLink($0) }
+    case ("hardlink", 1): return bytesOfHexadecimal(words[0].utf8).map { .hardLink($0) }
     case ("other", 0): return .other
     default: return nil
     }
@@ -107,27 +107,4 @@ struct ArchiveRecord: Equatable, Sendable {
   private static func digest(_ text: String) -> Digest? {
     do throws(SpecError) { return try Digest(text) } catch { return nil }
   }
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-  var text = ""
-  text.reserveCapacity(2 * bytes.count)
-  for byte in bytes {
-    text += byte < 16 ? "0" : ""
-    text += String(byte, radix: 16)
-  }
-  return text
-}
-
-private func bytes(hexadecimal text: String) -> [UInt8]? {
-  let digits = Array(text.utf8)
-  guard digits.count.isMultiple(of: 2) else { return nil }
-  var bytes: [UInt8] = []
-  bytes.reserveCapacity(digits.count / 2)
-  for index in stride(from: 0, to: digits.count, by: 2) {
-    let pair = String(decoding: digits[index...(index + 1)], as: UTF8.self)
-    guard let byte = UInt8(pair, radix: 16) else { return nil }
-    bytes.append(byte)
-  }
-  return bytes
 }

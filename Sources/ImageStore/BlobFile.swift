@@ -191,6 +191,25 @@ package final class BlobFile: Sendable {
     _ = futimens(descriptor.rawValue, [now, unchanged])
   }
 
+  /// The digest of what the blob holds, by the algorithm of the one it should have.
+  ///
+  /// Reads it from front to end in pieces; `progress` is told of each.
+  package func contentDigest(
+    progress: (_ byteCount: Int) -> Void = { _ in }
+  ) throws(ImageStoreError) -> Digest {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+    defer { buffer.deallocate() }
+    var hasher = DigestHasher(digest.algorithm)
+    var position: UInt64 = 0
+    while position < byteCount {
+      let count = try read(at: position, into: buffer)
+      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      position += UInt64(count)
+      progress(count)
+    }
+    return hasher.finalize()
+  }
+
   /// All bytes of the blob, for documents, whose size the caller has bounded.
   func readAll() throws(ImageStoreError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: Int(byteCount))

@@ -80,7 +80,7 @@ extension ImageCache {
     do throws(ImageStoreError) {
       guard let blob = try blobs.open(digest, byteCount: nil) else { return nil }
       result.blobCount += 1
-      let actual = try hash(blob) { count in
+      let actual = try blob.contentDigest { count in
         result.byteCount += UInt64(count)
         progress(count)
       }
@@ -88,23 +88,6 @@ extension ImageCache {
     } catch {
       return .unreadable(digest, error)
     }
-  }
-
-  private func hash(
-    _ blob: BlobFile,
-    progress: (Int) -> Void
-  ) throws(ImageStoreError) -> Digest {
-    var hasher = DigestHasher(blob.digest.algorithm)
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    defer { buffer.deallocate() }
-    var position: UInt64 = 0
-    while position < blob.byteCount {
-      let count = try blob.read(at: position, into: buffer)
-      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      position += UInt64(count)
-      progress(count)
-    }
-    return hasher.finalize()
   }
 
   private func remove(

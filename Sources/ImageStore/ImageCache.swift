@@ -83,15 +83,7 @@ package final class ImageCache: Sendable {
     as descriptor: Descriptor
   ) throws(ImageStoreError) -> BlobFile {
     let digest = descriptor.digest
-    guard UInt64(bytes.count) == descriptor.byteCount else {
-      throw .blobSizeMismatch(
-        digest,
-        expected: descriptor.byteCount,
-        actual: UInt64(bytes.count)
-      )
-    }
-    let actual = DigestHasher.digest(of: bytes, digest.algorithm)
-    guard actual == digest else { throw .digestMismatch(expected: digest, actual: actual) }
+    try descriptor.check(bytes)
     if let present = try openBlob(descriptor), try present.readAll() == bytes { return present }
 
     let target = blobs.directory(digest.algorithm)

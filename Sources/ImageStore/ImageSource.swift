@@ -43,16 +43,22 @@ extension ImageSource {
     } else {
       bytes = try openBlob(descriptor).readAll()
     }
-    guard UInt64(bytes.count) == descriptor.byteCount else {
-      throw .blobSizeMismatch(
-        digest,
-        expected: descriptor.byteCount,
-        actual: UInt64(bytes.count)
-      )
+    try descriptor.check(bytes)
+    return bytes
+  }
+}
+
+extension Descriptor {
+  /// Whether `bytes` are what this describes, by size and digest.
+  ///
+  /// - Throws: `.blobSizeMismatch` or `.digestMismatch`.
+  func check(_ bytes: [UInt8]) throws(ImageStoreError) {
+    let count = UInt64(bytes.count)
+    guard count == byteCount else {
+      throw .blobSizeMismatch(digest, expected: byteCount, actual: count)
     }
     let actual = DigestHasher.digest(of: bytes, digest.algorithm)
     guard actual == digest else { throw .digestMismatch(expected: digest, actual: actual) }
-    return bytes
   }
 }
 

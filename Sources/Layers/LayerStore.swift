@@ -123,22 +123,12 @@ extension LayerStore {
       progress(Int(clamping: blob.byteCount))
       return
     }
-    var hasher = DigestHasher(blob.digest.algorithm)
-    var position: UInt64 = 0
-    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
-    defer { buffer.deallocate() }
-    while position < blob.byteCount {
-      let count: Int
-      do throws(ImageStoreError) {
-        count = try blob.read(at: position, into: buffer)
-      } catch {
-        throw .store(layer: blob.digest, error)
-      }
-      hasher.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      position += UInt64(count)
-      progress(count)
+    let actual: Digest
+    do throws(ImageStoreError) {
+      actual = try blob.contentDigest(progress: progress)
+    } catch {
+      throw .store(layer: blob.digest, error)
     }
-    let actual = hasher.finalize()
     if actual != blob.digest { throw .digestMismatch(layer: blob.digest, actual: actual) }
     do throws(ImageStoreError) { try remember(blob) } catch { note(error) }
   }

@@ -41,7 +41,7 @@ package struct Digest: Hashable, Sendable {
     guard let algorithm = Algorithm(rawValue: name) else {
       throw .unsupportedDigestAlgorithm(printable(name))
     }
-    guard let raw = Self.decodeHexadecimal(bytes[(colon + 1)...]),
+    guard let raw = bytesOfHexadecimal(bytes[(colon + 1)...]),
       raw.count == algorithm.byteCount
     else { throw .badDigest(printable(text)) }
     self.algorithm = algorithm
@@ -66,37 +66,10 @@ package struct Digest: Hashable, Sendable {
         isDigit($0) || isLowercase($0) || isUppercase($0) || [0x3D, 0x5F, 0x2D].contains($0)
       }
   }
-
-  private static func decodeHexadecimal(_ text: ArraySlice<UInt8>) -> [UInt8]? {
-    guard text.count.isMultiple(of: 2) else { return nil }
-    var bytes: [UInt8] = []
-    var high: UInt8?
-    for character in text {
-      guard let nibble = lowercaseNibble(character) else { return nil }
-      if let first = high {
-        bytes.append(first << 4 | nibble)
-        high = nil
-      } else {
-        high = nibble
-      }
-    }
-    return bytes
-  }
 }
 
 extension Digest: CustomStringConvertible {
   package var description: String { "\(algorithm.rawValue):\(hex)" }
-}
-
-/// Bytes as lower case hexadecimal, two digits each.
-func hexadecimal(_ bytes: [UInt8]) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  var text: [UInt8] = []
-  for byte in bytes {
-    text.append(digits[Int(byte >> 4)])
-    text.append(digits[Int(byte & 0xF)])
-  }
-  return String(decoding: text, as: UTF8.self)
 }
 
 func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
@@ -104,12 +77,4 @@ func isLowercase(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7A }
 func isUppercase(_ byte: UInt8) -> Bool { byte >= 0x41 && byte <= 0x5A }
 func isHexadecimal(_ byte: UInt8) -> Bool {
   isDigit(byte) || (0x61...0x66).contains(byte) || (0x41...0x46).contains(byte)
-}
-
-private func lowercaseNibble(_ byte: UInt8) -> UInt8? {
-  switch byte {
-  case 0x30...0x39: byte - 0x30
-  case 0x61...0x66: byte - 0x61 + 10
-  default: nil
-  }
 }
