@@ -106,15 +106,28 @@ package struct Ext4ImageReader {
   /// - Throws: `.malformedImage`, `.systemCall`.
   func entries(of directory: Ext4Inode) throws(Ext4Error) -> [Ext4DirectoryEntry] {
     var entries: [Ext4DirectoryEntry] = []
-    for extent in try extents(of: directory) {
-      for number in extent.firstBlock..<(extent.firstBlock + extent.blockCount) {
-        guard let found = Ext4DirectoryEntry.parse(try block(number)) else {
-          throw .malformedImage(what: "malformed directory block", byte: number << 12)
-        }
-        entries += found
+    for block in try blocks(of: directory) {
+      guard let found = Ext4DirectoryEntry.parse(block.bytes) else {
+        throw .malformedImage(what: "malformed directory block", byte: block.number << 12)
       }
+      entries += found
     }
     return entries
+  }
+
+  /// The blocks of a directory with their numbers, in the order of its content.
+  ///
+  /// - Throws: `.malformedImage`, `.systemCall`.
+  func blocks(
+    of directory: Ext4Inode
+  ) throws(Ext4Error) -> [(number: UInt64, bytes: [UInt8])] {
+    var blocks: [(number: UInt64, bytes: [UInt8])] = []
+    for extent in try extents(of: directory) {
+      for number in extent.firstBlock..<(extent.firstBlock + extent.blockCount) {
+        blocks.append((number, try block(number)))
+      }
+    }
+    return blocks
   }
 
   private func extents(of inode: Ext4Inode) throws(Ext4Error) -> [Ext4Extent] {

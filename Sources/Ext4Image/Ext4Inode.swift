@@ -13,6 +13,8 @@ package struct Ext4Inode: Hashable, Sendable {
   package let accessed: Ext4Time
   package let changed: Ext4Time
   package let modified: Ext4Time
+  /// Part of the checksums of the inode's blocks.
+  let generation: UInt32
   /// The block of extended attributes; 0: none.
   let attributeBlock: UInt64
   let usesExtents: Bool
@@ -38,6 +40,7 @@ package struct Ext4Inode: Hashable, Sendable {
     accessed = time(0x8, 0x8C)
     changed = time(0xC, 0x84)
     modified = time(0x10, 0x88)
+    generation = word(0x64)
     attributeBlock = UInt64(word(0x68)) | UInt64(half(0x76)) << 32
     usesExtents = word(0x20) & 0x80000 != 0
     blockArea = Array(record[0x28..<0x64])

@@ -19,6 +19,8 @@ package struct Ext4Superblock: Hashable, Sendable {
   package let uuid: [UInt8]
   /// Without the NUL bytes that fill it up.
   package let label: [UInt8]
+  /// What every checksum of metadata begins with; `nil` where metadata has none.
+  let checksumSeed: UInt32?
 
   /// - Throws: `.malformedImage` for anything but 4 KiB blocks, 256-byte inodes and extents.
   init(_ record: [UInt8]) throws(Ext4Error) {
@@ -39,6 +41,11 @@ package struct Ext4Superblock: Hashable, Sendable {
     hasOrphanFile = record.little(UInt32.self, at: 0x5C) & 0x1000 != 0
     uuid = Array(record[0x68..<0x78])
     label = Array(record[0x78..<0x88].prefix { $0 != 0 })
+    let hasChecksums = record.little(UInt32.self, at: 0x64) & 0x400 != 0
+    let storesSeed = incompatible & 0x2000 != 0
+    checksumSeed =
+      !hasChecksums
+      ? nil : storesSeed ? record.little(UInt32.self, at: 0x270) : CRC32C.update(.max, uuid)
     if inodesPerGroup == 0 || blocksPerGroup == 0 || ![32, 64].contains(descriptorByteCount) {
       throw .malformedImage(what: "unusable group sizes", byte: Self.offset + 0x20)
     }
