@@ -176,18 +176,22 @@ extension CommandFailure {
 extension Ext4Error {
   fileprivate var exitStatus: ExitStatus {
     switch self {
-    case .unusableLabel, .sizeTooSmall, .sizeTooLarge: .usage
+    case .unusableLabel, .sizeTooSmall, .sizeTooLarge, .seedTooLarge: .usage
     case .tooManyLinks, .symbolicLinkTooLong, .fileTooLarge, .attributesTooLarge,
       .unsafeAttributeName, .malformedAccessControlList, .lostAndFoundIsNotADirectory:
       .invalidImage
     case .missingTool, .unknownToolVersion, .toolTooOld, .toolCannotCopyLargeFiles,
       .toolNotStarted:
       .unavailable
-    case .imageFull, .outputIsNotAFile, .sourceIsNotADirectory: .cannotCreate
+    case .imageFull, .outputIsNotAFile, .sourceIsNotADirectory, .notABlockDevice,
+      .deviceTooSmall:
+      .cannotCreate
+    case .notAnExt4, .fileSystemNotClean: .invalidImage
+    case .inUse: .temporary
     case .toolFailed, .fileSystemCheckFailed, .malformedImage, .inodeDiffers, .directoryDiffers,
       .numberingDiffers:
       .unclassified
-    case .diskFull, .sourceFailed: .inputOutput
+    case .diskFull, .sourceFailed, .sourceChanged, .deviceDiffers: .inputOutput
     case .systemCall(_, _, let errno):
       errno == .permissionDenied || errno == .notPermitted ? .notPermitted : .inputOutput
     case .cancelled: .interrupted

@@ -45,6 +45,21 @@ package enum Ext4Error: Error, Equatable, Sendable {
   case diskFull(FilePath)
   case systemCall(String, path: FilePath, errno: Errno)
 
+  // Files and devices that are there already.
+  /// A file became shorter while it was copied.
+  case sourceChanged(FilePath)
+  case notAnExt4(FilePath)
+  /// `what` about an ext4 file has to be mended by e2fsck or a mount before anything else.
+  case fileSystemNotClean(FilePath, what: String)
+  /// A mounted image, one that a loop device uses, or a mounted device.
+  case inUse(FilePath)
+  /// A seed does not fit: `smallest` bytes would do.
+  case seedTooLarge(FilePath, requested: UInt64, smallest: UInt64)
+  case notABlockDevice(FilePath)
+  case deviceTooSmall(FilePath, byteCount: UInt64, needed: UInt64)
+  /// A device gives back something else than what was written to it, from this byte on.
+  case deviceDiffers(FilePath, byte: UInt64)
+
   // The result.
   /// The image is not the file system that was asked for: `what`, at this byte.
   case malformedImage(what: String, byte: UInt64)
@@ -59,7 +74,8 @@ package enum Ext4Error: Error, Equatable, Sendable {
 
 extension Ext4Error: CustomStringConvertible {
   package var description: String {
-    optionDescription ?? treeDescription ?? toolDescription ?? resultDescription
+    optionDescription ?? treeDescription ?? toolDescription ?? diskDescription
+      ?? resultDescription
   }
 
   /// What the user can do about it, where there is something.
@@ -74,7 +90,7 @@ extension Ext4Error: CustomStringConvertible {
     case .imageFull: "use a larger --size"
     case .diskFull: "free some space, or write to another disk"
     case .outputIsNotAFile: "name a file that does not exist yet, or a regular file to replace"
-    default: nil
+    default: diskHint
     }
   }
 
@@ -150,5 +166,5 @@ extension Ext4Error: CustomStringConvertible {
 
   private func printable(_ path: [UInt8]) -> String { "/" + EscapedBytes.string(path) }
 
-  private func printable(_ path: FilePath) -> String { EscapedBytes.string(path.rawBytes) }
+  func printable(_ path: FilePath) -> String { EscapedBytes.string(path.rawBytes) }
 }
