@@ -47,10 +47,10 @@ package struct DataSegment: BitwiseCopyable, Hashable, Sendable {
   }
 }
 
-/// One entry of a layer: 80 bytes, the same in memory and in an index file.
+/// One entry of a layer: 88 bytes, the same in memory and in an index file.
 ///
 /// 4 × 8 (positions, size, seconds) + 3 × 4 (nanoseconds, ids) + 4 × 8 (pool ranges)
-/// + 2 (mode) + 1 (kind) + 1 (reserved) = 80.
+/// + 2 × 4 (data blocks and runs) + 2 (mode) + 1 (kind) + 1 (reserved) = 88.
 package struct LayerEntry: BitwiseCopyable, Hashable, Sendable {
   /// The member's first header block, for messages and for provenance.
   package var header: TarOffset
@@ -75,6 +75,12 @@ package struct LayerEntry: BitwiseCopyable, Hashable, Sendable {
   /// A symbolic link's target; a hard link's path from the root; a sparse file's segments.
   package var payload: PoolRange
   package var extendedAttributes: PoolRange
+  /// A regular file's blocks of 4 KiB that are not all zero; else 0.
+  ///
+  /// Blocks of the file as it reads, not of the tar stream; the last one may be short.
+  package var dataBlocks: UInt32
+  /// The runs of such blocks without another between them; 0 only where there are none.
+  package var dataRuns: UInt32
   /// Permission, setuid, setgid and sticky bits: 07777.
   package var mode: UInt16
   package var kindCode: UInt8

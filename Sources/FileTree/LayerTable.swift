@@ -14,7 +14,7 @@ package struct LayerTable: Sendable {
   /// Takes arrays from anywhere, a file included, and checks every entry in them once.
   ///
   /// - Throws: `.malformedTable` naming the first entry that points outside its pool, or has a kind,
-  ///   a mode or nanoseconds that no entry can have.
+  ///   a mode, nanoseconds or data blocks that no entry can have.
   package init(
     entries: FlatArray<LayerEntry>,
     segments: FlatArray<DataSegment>,
@@ -33,8 +33,16 @@ package struct LayerTable: Sendable {
       fits(entry.name, in: bytes.count), fits(entry.extendedAttributes, in: bytes.count),
       entry.mode <= 0o7777, entry.nanoseconds < 1_000_000_000
     else { return false }
-    guard kind == .regular else { return fits(entry.payload, in: bytes.count) }
-    return fits(entry.payload, in: segments.count) && hasSoundData(entry)
+    guard kind == .regular else {
+      return fits(entry.payload, in: bytes.count) && entry.dataBlocks == 0 && entry.dataRuns == 0
+    }
+    return fits(entry.payload, in: segments.count) && hasSoundData(entry) && hasSoundBlocks(entry)
+  }
+
+  /// A file has no more blocks that are not zero than blocks, and no more runs than of those.
+  private func hasSoundBlocks(_ file: LayerEntry) -> Bool {
+    UInt64(file.dataBlocks) <= DataBlockCounter.blockCount(of: file.size)
+      && file.dataRuns <= file.dataBlocks && (file.dataRuns > 0) == (file.dataBlocks > 0)
   }
 
   /// A file's bytes lie in the tar stream without wrapping around, and its segments in the file, one

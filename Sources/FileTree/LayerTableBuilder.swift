@@ -41,7 +41,7 @@ package struct LayerTableBuilder: Sendable {
   private var directories: [[UInt8]: PoolRange] = [:]
   private var lastDirectory: (path: [UInt8], range: PoolRange) = ([], .none)
 
-  /// 2²⁴ entries of 80 bytes are 1.25 GiB; a gzip blob of 9 MB could hold so many empty files.
+  /// 2²⁴ entries of 88 bytes are 1.4 GiB; a gzip blob of 9 MB could hold so many empty files.
   private static let entryLimit = 1 << 24
 
   package init() {}
@@ -49,6 +49,7 @@ package struct LayerTableBuilder: Sendable {
   /// Adds an entry about `path`, which is in normal form (see `EntryPath`).
   ///
   /// For a whiteout `path` is the path it hides; for an opaque mark, the directory it is about.
+  /// A file's data blocks are counted as if no stored byte were zero, until `setDataBlocks` says more.
   ///
   /// - Throws: `.tableTooLarge`; `.emptySymbolicLink` and `.invalidPath` for targets of symbolic
   ///   links that no Linux file system can hold.
@@ -73,6 +74,8 @@ package struct LayerTableBuilder: Sendable {
       name: try intern(name),
       payload: .none,
       extendedAttributes: try intern(extendedAttributes),
+      dataBlocks: 0,
+      dataRuns: 0,
       mode: attributes.mode,
       kindCode: content.kind.rawValue,
       reserved: 0
@@ -93,6 +96,8 @@ package struct LayerTableBuilder: Sendable {
       entry.size = byteCount
       entry.data = data
       if !runs.isEmpty { entry.payload = try intern(runs) }
+      let bound = DataBlockCounter.bound(byteCount: byteCount, segments: runs)
+      (entry.dataBlocks, entry.dataRuns) = (bound.blocks, bound.runs)
     case .symbolicLink(let target):
       if target.isEmpty { throw .emptySymbolicLink(member: entry.header) }
       if target.count > EntryPath.linkTargetLimit {
@@ -145,6 +150,26 @@ package struct LayerTableBuilder: Sendable {
     guard let end32 = UInt32(exactly: end) else { throw .tableTooLarge }
     return start == end
       ? .none : PoolRange(start: UInt32(start), count: end32 - UInt32(start))
+  }
+
+  package var entryCount: Int { entries.count }
+
+  /// The stored run of that number of a regular file, from 0; `nil` behind the last one.
+  ///
+  /// A file that is not sparse is one run; an empty one has none. So has whatever is no file.
+  package func segment(_ number: Int, ofEntry index: Int) -> DataSegment? {
+    let entry = entries[index]
+    guard entry.kind == .regular else { return nil }
+    if number < Int(entry.payload.count) { return segments[Int(entry.payload.start) + number] }
+    guard entry.payload.count == 0, number == 0, entry.size > 0 else { return nil }
+    return DataSegment(file: .zero, byteCount: entry.size, tar: entry.data)
+  }
+
+  /// Sets what was counted of a regular file's bytes: see `DataBlockCounter`.
+  package mutating func setDataBlocks(_ blocks: UInt32, runs: UInt32, ofEntry index: Int) {
+    precondition(entries[index].kind == .regular, "only regular files have data blocks")
+    entries[index].dataBlocks = blocks
+    entries[index].dataRuns = runs
   }
 
   /// The table of everything added so far.

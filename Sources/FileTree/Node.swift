@@ -43,10 +43,10 @@ package enum NodeKind: UInt8, Sendable {
   }
 }
 
-/// One inode: 80 bytes.
+/// One inode: 88 bytes.
 ///
 /// 3 × 8 (size, seconds, data) + 6 × 4 (nanoseconds, ids, links, parent, entry) + 3 × 8 (ranges)
-/// + 2 × 2 (layer, mode) + 1 (kind) + 3 (padding) = 80.
+/// + 2 × 4 (data blocks and runs) + 2 × 2 (layer, mode) + 1 (kind) + 3 (padding) = 88.
 package struct Node: BitwiseCopyable, Hashable, Sendable {
   /// A regular file's bytes; a symbolic link's target length; a device's major × 2³² + minor.
   package var size: UInt64
@@ -70,6 +70,11 @@ package struct Node: BitwiseCopyable, Hashable, Sendable {
   /// A symbolic link's target, or a sparse file's segments.
   package var payload: PoolRange
   package var extendedAttributes: PoolRange
+  /// A regular file's blocks of 4 KiB that are not all zero, and the runs of them; else 0.
+  ///
+  /// See `LayerEntry`.
+  package var dataBlocks: UInt32
+  package var dataRuns: UInt32
   /// The layer that made the node, counted from the base.
   package var layer: UInt16
   /// Permission, setuid, setgid and sticky bits: 07777.

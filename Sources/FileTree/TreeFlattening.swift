@@ -109,6 +109,8 @@ struct TreeFlattening {
       children: .none,
       payload: .none,
       extendedAttributes: .none,
+      dataBlocks: 0,
+      dataRuns: 0,
       layer: source.layer,
       mode: EntryAttributes.implicitDirectory.mode,
       kindCode: source.kind.rawValue
@@ -123,6 +125,8 @@ struct TreeFlattening {
     node.mode = entry.mode
     node.size = entry.size
     node.data = entry.data
+    node.dataBlocks = entry.dataBlocks
+    node.dataRuns = entry.dataRuns
     node.extendedAttributes = try copy(table.slice(entry.extendedAttributes))
     try setPayload(of: &node, from: entry, in: table)
     return node

@@ -11,7 +11,7 @@ import SeekableCompression
 /// Writing and mapping index files.
 enum LayerIndexFile {
   /// Changes whenever what a pass would write changes: files of another version are not read.
-  static let version: UInt32 = 1
+  static let version: UInt32 = 2
   /// "BNGRIDX" and a newline, which text-mode damage would change.
   private static let magic: UInt64 = 0x0A58_4449_5247_4E42
   /// Digest of everything behind it but the windows, which have checksums of their own.

@@ -26,9 +26,9 @@ struct LayerTableTests {
     )
   }
 
-  @Test func `an entry has 80 bytes, and says what was put into it`() throws {
-    #expect(MemoryLayout<LayerEntry>.stride == 80)
-    #expect(MemoryLayout<Node>.stride == 80)
+  @Test func `an entry has 88 bytes, and says what was put into it`() throws {
+    #expect(MemoryLayout<LayerEntry>.stride == 88)
+    #expect(MemoryLayout<Node>.stride == 88)
     #expect(MemoryLayout<Child>.stride == 12)
     let table = try layer(Self.members)
     let paths = table.entries.map { String(decoding: table.path(of: $0), as: UTF8.self) }

@@ -301,7 +301,7 @@ struct LayerIndexFileTests {
   @Test func `a file of another version, or of other records, is none`() throws {
     for (field, value) in [
       (ForgedIndexFile.Field.version, LayerIndexFile.version + 1),
-      (ForgedIndexFile.Field.version, 0), (ForgedIndexFile.Field.entryStride, 88),
+      (ForgedIndexFile.Field.version, 0), (ForgedIndexFile.Field.entryStride, 80),
       (ForgedIndexFile.Field.codec, 3),
     ] {
       var forged = ForgedIndexFile(bytes: sample.bytes)
