@@ -31,17 +31,18 @@ struct PathWalk {
   /// The most components of a path of `EntryPath.pathLimit` bytes: half of them are slashes.
   static let depthLimit = EntryPath.pathLimit / 2
 
-  /// Walks `path` from `root`; `..` never leaves it.
+  /// Walks `path` from `root`, and `last` from there; `..` never leaves the root.
   ///
   /// `step` says where a component leads from a place; its last argument tells it that nothing
   /// follows.
   func end<Place, Failure: Error>(
     of path: PooledName,
+    then last: PooledName? = nil,
     from root: Place,
     step: (Place, PooledName, Bool) throws(Failure) -> PathStep<Place>
   ) throws(Failure) -> PathEnd<Place> {
     var ancestors = [root]
-    var pending = reversedComponents(of: path)
+    var pending = (last.map { [$0] } ?? []) + reversedComponents(of: path)
     var linkCount = 0
     while let component = pending.popLast() {
       if isParent(component) {

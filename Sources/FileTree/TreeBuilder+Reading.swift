@@ -23,7 +23,10 @@ extension TreeBuilder {
       guard kind == .directory else {
         throw .rootIsNotADirectory(layer: Int(layer), member: entry.header)
       }
-      own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
+      // The directory that an overlay was made from is not the root that it is laid over.
+      if role == .image {
+        own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
+      }
       return
     }
     let directory = try parent(of: entry)
@@ -53,6 +56,12 @@ extension TreeBuilder {
       own.setAttributes(of: node, layer: layer, entry: UInt32(position))
       return
     }
+    if role != .image, own.node(name, in: directory) == nil,
+      let lower = lowerNode(name, in: directory), merged.kind(of: lower) == .symbolicLink
+    {
+      try putDirectory(position, entry, throughLink: name)
+      return
+    }
     let node = try addDirectory(name, in: directory, entry: UInt32(position))
     try replace(name, in: directory, by: node, entry)
   }
@@ -64,6 +73,7 @@ extension TreeBuilder {
     as name: PooledName,
     in directory: UInt32
   ) throws(TreeError) {
+    try requireNoDirectory(name, in: directory, entry)
     let node = try own.addNode(kind, layer: layer, entry: UInt32(position))
     try replace(name, in: directory, by: node, entry)
   }
@@ -104,7 +114,7 @@ extension TreeBuilder {
   }
 
   /// What the layers below have as `name` in the directory of the same path.
-  private func lowerNode(_ name: PooledName, in directory: UInt32) -> UInt32? {
+  func lowerNode(_ name: PooledName, in directory: UInt32) -> UInt32? {
     let lower = own.nodes[Int(directory)].lower
     return lower == DraftTree.none ? nil : merged.node(name, in: lower)
   }
@@ -123,10 +133,15 @@ extension TreeBuilder {
     ) { (directory, name, _) throws(TreeError) in
       try self.enter(name, in: directory, for: entry)
     }
+    let node = try place(end, entry)
+    // Where a lower link was followed, a later entry may put something in its place unnoticed.
+    lastParent = lowerLinks == .replace && role == .image ? (entry.directory, node) : nil
+    return node
+  }
+
+  func place(_ end: PathEnd<UInt32>, _ entry: LayerEntry) throws(TreeError) -> UInt32 {
     switch end {
     case .place(let node):
-      // Where a lower link was followed, a later entry may put something in its place unnoticed.
-      lastParent = lowerLinks == .replace ? (entry.directory, node) : nil
       return node
     case .tooDeep:
       throw .invalidPath(.tooLong, member: entry.header)
@@ -141,9 +156,9 @@ extension TreeBuilder {
 
   /// Where a parent directory's name leads; it is made where it is missing.
   ///
-  /// A symbolic link of this layer is followed inside the root; one of a lower layer is replaced,
-  /// or followed if so asked.
-  private mutating func enter(
+  /// A symbolic link of this layer is followed inside the root; for one of a lower layer see
+  /// `meaning`.
+  mutating func enter(
     _ name: PooledName,
     in directory: UInt32,
     for entry: LayerEntry
@@ -152,18 +167,34 @@ extension TreeBuilder {
       switch own.kind(of: node) {
       case .directory: return .place(node)
       case .symbolicLink: return .link(target: target(of: own.nodes[Int(node)]))
-      default: break
+      default: if role == .files { throw refusal(ofParent: name, in: directory, entry) }
       }
     } else if let lower = lowerNode(name, in: directory), merged.kind(of: lower) != .directory {
-      let isLink = merged.kind(of: lower) == .symbolicLink
-      if isLink, lowerLinks == .follow {
-        return .link(target: target(of: merged.nodes[Int(lower)]))
-      }
-      warn(isLink ? .replacedLowerSymbolicLink : .replacedParent, entry)
+      if let step = try enterLower(lower, name, in: directory, for: entry) { return step }
     }
     let node = try addDirectory(name, in: directory, entry: Node.implicitEntry)
     try replace(name, in: directory, by: node, entry)
     return .place(node)
+  }
+
+  /// What is not a directory in the layers below; `nil` where a directory is to take its place.
+  private mutating func enterLower(
+    _ lower: UInt32,
+    _ name: PooledName,
+    in directory: UInt32,
+    for entry: LayerEntry
+  ) throws(TreeError) -> PathStep<UInt32>? {
+    guard merged.kind(of: lower) == .symbolicLink else {
+      if role == .files { throw refusal(ofParent: name, in: directory, entry) }
+      warn(.replacedParent, entry)
+      return nil
+    }
+    switch meaning(ofLowerLink: lower, name, isInRoot: directory == DraftTree.root) {
+    case .followed: return .link(target: target(of: merged.nodes[Int(lower)]))
+    case .refused: throw refusal(ofLowerLink: lower, name, in: directory, entry)
+    case .replaced: warn(.replacedLowerSymbolicLink, entry)
+    }
+    return nil
   }
 
   func target(of link: DraftNode) -> PooledName {

@@ -50,10 +50,11 @@ extension TreeBuilder {
     let lower = sides.lower == DraftTree.none ? nil : merged.node(name, in: sides.lower)
     let lowerKind = lower.map(merged.kind)
     let lowerDirectory = lowerKind == .directory ? lower : nil
-    guard let own = sides.own == DraftTree.none ? nil : own.node(name, in: sides.own) else {
-      if let lower, lowerKind == .symbolicLink, lowerLinks == .follow {
-        return .link(target: target(of: merged.nodes[Int(lower)]))
-      }
+    let own = sides.own == DraftTree.none ? nil : own.node(name, in: sides.own)
+    if let lower, lowerKind == .symbolicLink, isFollowed(lower, name, from: sides, own: own) {
+      return .link(target: target(of: merged.nodes[Int(lower)]))
+    }
+    guard let own else {
       return lowerDirectory.map { .place(Sides(own: DraftTree.none, lower: $0)) } ?? .nowhere
     }
     switch self.own.kind(of: own) {
@@ -64,5 +65,17 @@ extension TreeBuilder {
     default:
       return .nowhere
     }
+  }
+
+  /// An added layer's directory where a link is leads there, too: see `putDirectory`.
+  private func isFollowed(
+    _ link: UInt32,
+    _ name: PooledName,
+    from sides: Sides,
+    own: UInt32?
+  ) -> Bool {
+    let isHeld = own.map { role == .image || self.own.kind(of: $0) != .directory } ?? false
+    let isInRoot = sides.lower == DraftTree.root
+    return !isHeld && meaning(ofLowerLink: link, name, isInRoot: isInRoot) == .followed
   }
 }

@@ -12,16 +12,9 @@ package struct MergedTree: Sendable {
   package let warnings: TreeWarnings
 }
 
-/// How to read a parent directory that is a symbolic link of a lower layer.
-package enum LowerLinkPolicy: Sendable {
-  /// A directory takes the link's place, as overlay file systems show it.
-  case replace
-  /// The entry goes where the link leads, inside the root.
-  case follow
-}
-
 package struct TreeBuilder {
   let layers: [LayerTable]
+  let roles: [LayerRole]
   let lowerLinks: LowerLinkPolicy
   let paths: PathWalk
   var warnings = TreeWarnings()
@@ -30,6 +23,7 @@ package struct TreeBuilder {
 
   // The layer being applied: its table, and what it alone puts.
   var layer: UInt16 = 0
+  var role = LayerRole.image
   var table: LayerTable
   var own: DraftTree
   /// The directory that the entry before this one went into: a layer names its siblings in a row.
@@ -39,10 +33,13 @@ package struct TreeBuilder {
 
   /// Merges `layers`, base first.
   ///
+  /// `roles` says what each layer is; those that it does not reach are an image's own.
+  ///
   /// - Throws: `TreeError` with the layer and the member's position in its tar stream.
   package static func merge(
     _ layers: [LayerTable],
-    lowerLinks: LowerLinkPolicy = .replace
+    lowerLinks: LowerLinkPolicy = .replace,
+    roles: [LayerRole] = []
   ) throws(TreeError) -> MergedTree {
     guard let first = layers.first else {
       return MergedTree(
@@ -52,7 +49,12 @@ package struct TreeBuilder {
     }
     // A node keeps its layer in 16 bits.
     guard layers.count < Int(UInt16.max) else { throw .treeTooLarge }
-    var builder = TreeBuilder(layers: layers, table: first, lowerLinks: lowerLinks)
+    var builder = TreeBuilder(
+      layers: layers,
+      table: first,
+      lowerLinks: lowerLinks,
+      roles: roles
+    )
     for index in layers.indices {
       try builder.apply(UInt16(index))
     }
@@ -62,10 +64,16 @@ package struct TreeBuilder {
     )
   }
 
-  private init(layers: [LayerTable], table: LayerTable, lowerLinks: LowerLinkPolicy) {
+  private init(
+    layers: [LayerTable],
+    table: LayerTable,
+    lowerLinks: LowerLinkPolicy,
+    roles: [LayerRole]
+  ) {
     self.layers = layers
     self.table = table
     self.lowerLinks = lowerLinks
+    self.roles = roles
     let pools = layers.map(\.bytes)
     paths = PathWalk(pools: pools)
     merged = DraftTree(pools: pools)
@@ -74,6 +82,7 @@ package struct TreeBuilder {
 
   private mutating func apply(_ index: UInt16) throws(TreeError) {
     layer = index
+    role = roles.indices.contains(Int(index)) ? roles[Int(index)] : .image
     table = layers[Int(index)]
     let hiding = table.entries.filter { $0.kind == .whiteout || $0.kind == .opaque }
     if !hiding.isEmpty {

@@ -21,29 +21,47 @@ package enum TreeError: Error, Hashable, Sendable {
   case hardLinkToDirectory(path: [UInt8], target: [UInt8], layer: Int, member: TarOffset)
   /// Symbolic links of one layer that lead to each other without end.
   case symbolicLinkLoop(path: [UInt8], layer: Int, member: TarOffset)
+  /// An added layer's path leads through a symbolic link of the image that is not to be followed.
+  case lowerSymbolicLink(
+    path: [UInt8],
+    link: [UInt8],
+    target: [UInt8],
+    layer: Int,
+    member: TarOffset
+  )
+  /// An added file's path is a directory.
+  case directoryInTheWay(path: [UInt8], layer: Int, member: TarOffset)
+  /// An added file's path leads through something that is neither a directory nor a link.
+  case parentIsNotADirectory(path: [UInt8], parent: [UInt8], layer: Int, member: TarOffset)
 }
 
 extension TreeError: CustomStringConvertible {
   package var description: String {
+    member.map { "\(problem) (member at tar byte \($0))" } ?? problem
+  }
+
+  /// The error without the member's position, for layers that are no tar streams.
+  package var problem: String {
     switch self {
     case .malformedTable(let entry): "entry \(entry) of the layer's table is damaged"
     case .tableTooLarge: "more entries or names than one layer's table can hold"
     case .treeTooLarge: "more files than one tree can hold"
-    case .invalidPath(let problem, let member): "\(problem) (member at tar byte \(member))"
-    case .malformedWhiteout(let member):
-      "whiteout that names nothing (member at tar byte \(member))"
-    case .rootIsNotADirectory(_, let member):
-      "the root is not a directory (member at tar byte \(member))"
-    case .emptySymbolicLink(let member):
-      "symbolic link without a target (member at tar byte \(member))"
-    case .hardLinkTargetMissing(let path, let target, _, let member):
-      "\(printable(path)): hard link to \(printable(target)), which does not exist "
-        + "(member at tar byte \(member))"
-    case .hardLinkToDirectory(let path, let target, _, let member):
-      "\(printable(path)): hard link to the directory \(printable(target)) "
-        + "(member at tar byte \(member))"
-    case .symbolicLinkLoop(let path, _, let member):
-      "\(printable(path)): too many levels of symbolic links (member at tar byte \(member))"
+    case .invalidPath(let problem, _): "\(problem)"
+    case .malformedWhiteout: "whiteout that names nothing"
+    case .rootIsNotADirectory: "the root is not a directory"
+    case .emptySymbolicLink: "symbolic link without a target"
+    case .hardLinkTargetMissing(let path, let target, _, _):
+      "\(printable(path)): hard link to \(printable(target)), which does not exist"
+    case .hardLinkToDirectory(let path, let target, _, _):
+      "\(printable(path)): hard link to the directory \(printable(target))"
+    case .symbolicLinkLoop(let path, _, _):
+      "\(printable(path)): too many levels of symbolic links"
+    case .lowerSymbolicLink(let path, let link, let target, _, _):
+      "\(printable(path)): \(printable(link)) is a symbolic link to "
+        + "\(EscapedBytes.string(target)) in the image"
+    case .directoryInTheWay(let path, _, _): "\(printable(path)): is a directory in the image"
+    case .parentIsNotADirectory(let path, let parent, _, _):
+      "\(printable(path)): \(printable(parent)) is not a directory in the image"
     }
   }
 
@@ -54,9 +72,44 @@ extension TreeError: CustomStringConvertible {
       .emptySymbolicLink:
       nil
     case .rootIsNotADirectory(let layer, _), .symbolicLinkLoop(_, let layer, _),
-      .hardLinkTargetMissing(_, _, let layer, _), .hardLinkToDirectory(_, _, let layer, _):
+      .hardLinkTargetMissing(_, _, let layer, _), .hardLinkToDirectory(_, _, let layer, _),
+      .lowerSymbolicLink(_, _, _, let layer, _), .directoryInTheWay(_, let layer, _),
+      .parentIsNotADirectory(_, _, let layer, _):
       layer
     }
+  }
+
+  /// The position of the member that it is about, in its layer's tar stream.
+  package var member: TarOffset? {
+    switch self {
+    case .malformedTable, .tableTooLarge, .treeTooLarge: nil
+    case .invalidPath(_, let member), .malformedWhiteout(let member),
+      .rootIsNotADirectory(_, let member), .emptySymbolicLink(let member),
+      .hardLinkTargetMissing(_, _, _, let member), .hardLinkToDirectory(_, _, _, let member),
+      .symbolicLinkLoop(_, _, let member), .lowerSymbolicLink(_, _, _, _, let member),
+      .directoryInTheWay(_, _, let member), .parentIsNotADirectory(_, _, _, let member):
+      member
+    }
+  }
+
+  /// Where an added layer's path leads that was refused for a symbolic link on its way; the rest of
+  /// it may meet another one.
+  package var pathBehindLink: [UInt8]? {
+    guard case .lowerSymbolicLink(let path, let link, let target, _, _) = self else { return nil }
+    let slash = [UInt8(ascii: "/")]
+    let isAbsolute = target.first == slash[0]
+    // A way through /lib was followed to /usr/lib: the path then says less than the link's.
+    let count = link.count { $0 == slash[0] } + 1
+    let rest = path.split(separator: slash[0]).dropFirst(
+      isMerged(link, in: path) ? count - 1 : count
+    )
+    let start = isAbsolute ? target : EntryPath.split(link).directory + slash + target
+    let whole = Array(start) + rest.flatMap { slash + $0 }
+    do { return try EntryPath.normalize(whole, aboveRoot: .clamp) } catch { return nil }
+  }
+
+  private func isMerged(_ link: [UInt8], in path: [UInt8]) -> Bool {
+    !path.starts(with: link)
   }
 
   private func printable(_ path: [UInt8]) -> String { "/" + EscapedBytes.string(path) }
