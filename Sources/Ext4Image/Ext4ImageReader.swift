@@ -1,194 +1,141 @@
-// Reads inodes, attributes, link targets and directories from an ext4 image file, to check what the
-// tools have written. Reads no file content and writes nothing. A second program beside the tools, on
-// purpose: what both agree on can be relied on.
+// Reads inodes, attributes, link targets, directories and the content of files from an ext2, ext3 or ext4
+// image file, to check what the tools have written and to find what is there already. Writes nothing. A
+// second program beside the tools, on purpose: what both agree on can be relied on. How content is found
+// is in Ext4ImageReader+Content.swift, how paths are in Ext4ImageReader+Lookup.swift.
 
 import Glibc
 package import SystemPackage
 
 /// An open ext4 image.
 ///
-/// Not for several threads at once: it keeps the piece of the inode table that it read last.
+/// Not for several threads at once: it keeps the piece of the inode table that it read last. Nothing that
+/// an image holds makes it trap, or work without end.
 package struct Ext4ImageReader {
   package let superblock: Ext4Superblock
-  private let path: FilePath
-  private let descriptor: FileDescriptor
-  /// First block of each group's inode table.
-  private let inodeTables: [UInt64]
+  let file: OpenFile
+  /// Part of the inode table of one group, and the inode that it begins with.
   private var chunk: [UInt8] = []
-  private var chunkStart: UInt64 = 0
+  private var chunkFirst: UInt32 = 0
 
-  /// 1 MiB holds 4096 inodes.
-  private static let chunkByteCount = 1 << 20
-  /// ext4's own limit on the depth of an extent tree.
-  private static let extentDepthLimit = 5
+  /// 1 MiB holds 4096 inodes of 256 bytes.
+  private static let chunkByteCount: UInt64 = 1 << 20
 
   /// `descriptor` is open for reading; it stays the caller's, and open while the reader is used.
   ///
   /// - Throws: `.malformedImage`, `.systemCall`.
   package init(_ descriptor: FileDescriptor, path: FilePath) throws(Ext4Error) {
-    self.path = path
-    self.descriptor = descriptor
-    let file = ImageFile(descriptor: descriptor, path: path)
+    file = OpenFile(descriptor, path: path)
     superblock = try Ext4Superblock(
-      file.read(Ext4Superblock.byteCount, at: Ext4Superblock.offset)
+      file.bytes(Ext4Superblock.byteCount, at: Ext4Superblock.offset)
     )
-    // the descriptors begin in the block after the superblock's
-    let size = superblock.descriptorByteCount
-    let groups = superblock.groupCount
-    guard groups <= Ext4Limits.imageByteCount >> 27 + 1 else {
-      throw .malformedImage(what: "too many groups", byte: Ext4Superblock.offset + 0x4)
-    }
-    let all = try file.read(Int(groups) * size, at: Ext4Layout.blockByteCount)
-    inodeTables = stride(from: 0, to: all.count, by: size).map { [superblock] start in
-      superblock.inodeTable(in: Array(all[start..<(start + size)]))
-    }
   }
-
-  private var file: ImageFile { ImageFile(descriptor: descriptor, path: path) }
 
   /// - Throws: `.malformedImage` for a number beyond the file system's inodes; `.systemCall`.
   package mutating func inode(_ number: UInt32) throws(Ext4Error) -> Ext4Inode {
     guard number > 0, number <= superblock.inodeCount else {
       throw .malformedImage(what: "no inode \(number)", byte: Ext4Superblock.offset)
     }
+    if let offset = offsetInChunk(of: number) { return record(at: offset) }
     let (group, index) = superblock.place(of: number)
-    guard Int(group) < inodeTables.count else {
-      throw .malformedImage(what: "no inode \(number)", byte: Ext4Superblock.offset)
+    let size = UInt64(superblock.inodeByteCount)
+    let rest = UInt64(superblock.inodesPerGroup - index) * size
+    let start = try inodeTable(ofGroup: group) + UInt64(index) * size
+    chunk = try file.bytes(Int(min(Self.chunkByteCount, rest)), at: start)
+    chunkFirst = number
+    return record(at: 0)
+  }
+
+  private func offsetInChunk(of number: UInt32) -> Int? {
+    guard number >= chunkFirst else { return nil }
+    let offset = Int(number - chunkFirst) * superblock.inodeByteCount
+    return offset < chunk.count ? offset : nil
+  }
+
+  private func record(at offset: Int) -> Ext4Inode {
+    Ext4Inode(Array(chunk[offset..<(offset + superblock.inodeByteCount)]))
+  }
+
+  private func inodeTable(ofGroup group: UInt32) throws(Ext4Error) -> UInt64 {
+    let offset = superblock.descriptorOffset(ofGroup: group)
+    let descriptor = try file.bytes(superblock.descriptorByteCount, at: offset)
+    let block = superblock.inodeTable(in: descriptor)
+    guard block < superblock.blockCount else {
+      throw .malformedImage(what: "inode table behind the last block", byte: offset)
     }
-    let table = inodeTables[Int(group)] << 12
-    let start = table + UInt64(index) * UInt64(Ext4Inode.byteCount)
-    if start < chunkStart || start + UInt64(Ext4Inode.byteCount) > chunkStart + UInt64(chunk.count)
-    {
-      let tableEnd = table + UInt64(superblock.inodesPerGroup) * UInt64(Ext4Inode.byteCount)
-      chunk = try file.read(min(Self.chunkByteCount, Int(tableEnd - start)), at: start)
-      chunkStart = start
-    }
-    let offset = Int(start - chunkStart)
-    return Ext4Inode(Array(chunk[offset..<(offset + Ext4Inode.byteCount)]))
+    return block << superblock.blockShift
   }
 
   /// All extended attributes of an inode.
   ///
   /// - Throws: `.malformedImage`, `.systemCall`.
   package func attributes(of inode: Ext4Inode) throws(Ext4Error) -> [DiskAttribute] {
-    let magic: UInt32 = 0xEA02_0000
     var all: [DiskAttribute] = []
     let area = inode.attributeArea
-    if area.count >= 4, area.little(UInt32.self, at: 0) == magic {
+    if area.count >= 4, area.little(UInt32.self, at: 0) == Self.attributeMagic {
       guard let found = DiskAttribute.parse(area, entriesAt: 4, valuesFrom: 4) else {
         throw .malformedImage(what: "malformed attributes in an inode", byte: 0)
       }
       all += found
     }
-    if inode.attributeBlock != 0 {
-      let block = try self.block(inode.attributeBlock)
-      guard block.little(UInt32.self, at: 0) == magic,
-        let found = DiskAttribute.parse(block, entriesAt: 32, valuesFrom: 0)
-      else {
-        throw .malformedImage(what: "malformed attribute block", byte: inode.attributeBlock << 12)
-      }
-      all += found
+    guard let block = try attributeBlock(of: inode) else { return all }
+    guard let found = DiskAttribute.parse(block, entriesAt: 32, valuesFrom: 0) else {
+      throw malformed("malformed attribute block", block: inode.attributeBlock)
     }
-    return all
+    return all + found
+  }
+
+  private static let attributeMagic: UInt32 = 0xEA02_0000
+
+  /// An inode's block of attributes, which may be other inodes' too; `nil` where it has none.
+  func attributeBlock(of inode: Ext4Inode) throws(Ext4Error) -> [UInt8]? {
+    if inode.attributeBlock == 0 { return nil }
+    let block = try self.block(inode.attributeBlock)
+    guard block.little(UInt32.self, at: 0) == Self.attributeMagic else {
+      throw malformed("malformed attribute block", block: inode.attributeBlock)
+    }
+    return block
   }
 
   /// - Throws: `.malformedImage`, `.systemCall`.
   package func target(of link: Ext4Inode) throws(Ext4Error) -> [UInt8] {
     if let short = link.shortTarget { return short }
-    guard let first = try extents(of: link).first, link.size <= Ext4Layout.blockByteCount else {
+    guard let first = try extents(of: link).first, first.firstFileBlock == 0,
+      link.size <= UInt64(superblock.blockByteCount)
+    else {
       throw .malformedImage(what: "symbolic link without a block", byte: 0)
     }
     return Array(try block(first.firstBlock).prefix(Int(link.size)))
   }
 
-  /// The names in a directory, `.` and `..` included, in stored order.
-  ///
-  /// - Throws: `.malformedImage`, `.systemCall`.
-  func entries(of directory: Ext4Inode) throws(Ext4Error) -> [Ext4DirectoryEntry] {
-    var entries: [Ext4DirectoryEntry] = []
-    for block in try blocks(of: directory) {
-      guard let found = Ext4DirectoryEntry.parse(block.bytes) else {
-        throw .malformedImage(what: "malformed directory block", byte: block.number << 12)
-      }
-      entries += found
-    }
-    return entries
-  }
-
-  /// The blocks of a directory with their numbers, in the order of its content.
-  ///
-  /// - Throws: `.malformedImage`, `.systemCall`.
-  func blocks(
-    of directory: Ext4Inode
-  ) throws(Ext4Error) -> [(number: UInt64, bytes: [UInt8])] {
-    var blocks: [(number: UInt64, bytes: [UInt8])] = []
-    for extent in try extents(of: directory) {
-      for number in extent.firstBlock..<(extent.firstBlock + extent.blockCount) {
-        blocks.append((number, try block(number)))
-      }
-    }
-    return blocks
-  }
-
-  private func extents(of inode: Ext4Inode) throws(Ext4Error) -> [Ext4Extent] {
-    guard inode.usesExtents else {
-      throw .malformedImage(what: "an inode without extents", byte: 0)
-    }
-    return try extents(below: inode.blockArea, depth: 0, at: 0)
-  }
-
-  private func extents(
-    below node: [UInt8],
-    depth: Int,
-    at byte: UInt64
-  ) throws(Ext4Error) -> [Ext4Extent] {
-    guard depth <= Self.extentDepthLimit, let node = Ext4ExtentNode(node) else {
-      throw .malformedImage(what: "malformed extent tree", byte: byte)
-    }
-    switch node {
-    case .leaf(let extents):
-      return extents
-    case .index(let blocks):
-      var all: [Ext4Extent] = []
-      for number in blocks {
-        all += try extents(below: try block(number), depth: depth + 1, at: number << 12)
-      }
-      return all
-    }
-  }
-
-  private func block(_ number: UInt64) throws(Ext4Error) -> [UInt8] {
+  func block(_ number: UInt64) throws(Ext4Error) -> [UInt8] {
     guard number < superblock.blockCount else {
       throw .malformedImage(what: "no block \(number)", byte: 0)
     }
-    return try file.read(Int(Ext4Layout.blockByteCount), at: number << 12)
+    return try file.bytes(superblock.blockByteCount, at: number << superblock.blockShift)
+  }
+
+  /// The error for a block whose number has been checked.
+  func malformed(_ what: String, block: UInt64) -> Ext4Error {
+    .malformedImage(what: what, byte: block << superblock.blockShift)
   }
 }
 
-/// Whole reads at a position.
-private struct ImageFile {
-  var descriptor: FileDescriptor
-  var path: FilePath
-
-  func read(_ count: Int, at offset: UInt64) throws(Ext4Error) -> [UInt8] {
-    guard let start = Int64(exactly: offset) else {
+extension OpenFile {
+  /// Exactly `count` bytes.
+  ///
+  /// - Throws: `.malformedImage` where the file ends before them; `.systemCall`.
+  func bytes(_ count: Int, at offset: UInt64) throws(Ext4Error) -> [UInt8] {
+    guard offset <= UInt64(Int64.max) - UInt64(count) else {
       throw .malformedImage(what: "a position beyond the file", byte: offset)
     }
-    var failure: Int32 = 0
+    var outcome: Result<Int, Ext4Error> = .success(0)
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
-      while done < count {
-        let rest = UnsafeMutableRawBufferPointer(
-          rebasing: UnsafeMutableRawBufferPointer(buffer)[done...]
-        )
-        let result = pread(descriptor.rawValue, rest.baseAddress, rest.count, off_t(start) + done)
-        if result < 0, errno == EINTR { continue }
-        if result < 0 { failure = errno }
-        if result <= 0 { break }
-        done += result
+      outcome = Result { () throws(Ext4Error) in
+        try read(at: offset, into: UnsafeMutableRawBufferPointer(buffer))
       }
+      if case .success(let read) = outcome { done = read }
     }
-    if failure != 0 { throw .systemCall("read", path: path, errno: Errno(rawValue: failure)) }
-    if bytes.count < count { throw .malformedImage(what: "file ends early", byte: offset) }
+    if try outcome.get() < count { throw .malformedImage(what: "file ends early", byte: offset) }
     return bytes
   }
 }

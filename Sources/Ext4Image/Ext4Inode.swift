@@ -2,7 +2,8 @@
 
 /// An inode, as it is stored.
 package struct Ext4Inode: Hashable, Sendable {
-  static let byteCount = 256
+  /// The oldest form; what lies behind it counts only as far as a field there says.
+  private static let smallestByteCount = 128
 
   /// Type and permission bits.
   package let mode: UInt16
@@ -13,18 +14,23 @@ package struct Ext4Inode: Hashable, Sendable {
   package let accessed: Ext4Time
   package let changed: Ext4Time
   package let modified: Ext4Time
-  /// Part of the checksums of the inode's blocks.
+  /// Whether the inode has room for nanoseconds, and for seconds after 2038.
+  package let hasExtraTimes: Bool
+  /// Units of 512 bytes that it takes, its blocks of attributes and block numbers among them.
+  let sectorCount: UInt64
+  /// Checksums of its blocks begin with it.
   let generation: UInt32
   /// The block of extended attributes; 0: none.
   let attributeBlock: UInt64
-  let usesExtents: Bool
-  /// The root of the extent tree; a short link's target; a device's numbers.
+  let flags: UInt32
+  /// The root of the extent tree; block numbers; a short link's target; a device's numbers.
   let blockArea: [UInt8]
   /// What lies behind the fields: extended attributes, where it begins with their magic number.
   let attributeArea: [UInt8]
 
+  /// `record` is as long as the file system's inodes are: at least 128 bytes.
   init(_ record: [UInt8]) {
-    precondition(record.count == Self.byteCount, "inode of a wrong size")
+    precondition(record.count >= Self.smallestByteCount, "inode of a wrong size")
     func half(_ offset: Int) -> UInt32 { UInt32(record.little(UInt16.self, at: offset)) }
     func word(_ offset: Int) -> UInt32 { record.little(UInt32.self, at: offset) }
     mode = record.little(UInt16.self, at: 0x0)
@@ -32,22 +38,33 @@ package struct Ext4Inode: Hashable, Sendable {
     gid = half(0x18) | half(0x7A) << 16
     size = UInt64(word(0x4)) | UInt64(word(0x6C)) << 32
     linkCount = record.little(UInt16.self, at: 0x1A)
-    // the fields behind the first 128 bytes count only as far as this says
-    let extra = Int(half(0x80))
+    let smallest = Self.smallestByteCount
+    let extra = record.count > smallest ? Int(half(0x80)) : 0
+    let fieldsEnd = min(smallest + extra, record.count)
     func time(_ low: Int, _ high: Int) -> Ext4Time {
-      Ext4Time(low: word(low), extra: high + 4 <= 128 + extra ? word(high) : 0)
+      Ext4Time(low: word(low), extra: high + 4 <= fieldsEnd ? word(high) : 0)
     }
     accessed = time(0x8, 0x8C)
     changed = time(0xC, 0x84)
     modified = time(0x10, 0x88)
+    hasExtraTimes = fieldsEnd >= 0x8C + 4
+    sectorCount = UInt64(word(0x1C)) | UInt64(half(0x74)) << 32
     generation = word(0x64)
     attributeBlock = UInt64(word(0x68)) | UInt64(half(0x76)) << 32
-    usesExtents = word(0x20) & 0x80000 != 0
+    flags = word(0x20)
     blockArea = Array(record[0x28..<0x64])
-    attributeArea = extra <= 128 ? Array(record[(128 + extra)...]) : []
+    let hasArea = extra > 0 && smallest + extra < record.count
+    attributeArea = hasArea ? Array(record[fieldsEnd...]) : []
   }
 
   package var type: UInt16 { mode & 0o170000 }
+  package var isDirectory: Bool { type == 0o040000 }
+  package var isRegular: Bool { type == 0o100000 }
+  package var isSymbolicLink: Bool { type == 0o120000 }
+
+  var usesExtents: Bool { flags & 0x80000 != 0 }
+  /// The content is in the inode itself, in a way that is not read here.
+  var hasInlineData: Bool { flags & 0x1000_0000 != 0 }
 
   /// A device's numbers, in the old form or in the new one.
   ///
@@ -62,78 +79,5 @@ package struct Ext4Inode: Hashable, Sendable {
   /// A symbolic link's target, where the inode itself holds it.
   var shortTarget: [UInt8]? {
     usesExtents || size >= 60 ? nil : Array(blockArea.prefix(Int(size)))
-  }
-}
-
-/// A run of a file's blocks.
-struct Ext4Extent: Hashable, Sendable {
-  var firstFileBlock: UInt32
-  var blockCount: UInt64
-  var firstBlock: UInt64
-}
-
-/// One node of an extent tree: runs, or blocks of further nodes.
-enum Ext4ExtentNode {
-  case leaf([Ext4Extent])
-  case index([UInt64])
-
-  /// - Returns: `nil` for anything malformed.
-  init?(_ node: [UInt8]) {
-    // header of 12 bytes: magic, entries, capacity, depth, generation; then entries of 12 bytes
-    guard node.count >= 12, node.little(UInt16.self, at: 0) == 0xF30A else { return nil }
-    let count = Int(node.little(UInt16.self, at: 2))
-    guard 12 + 12 * count <= node.count else { return nil }
-    let starts = (0..<count).map { 12 + 12 * $0 }
-    if node.little(UInt16.self, at: 6) == 0 {
-      self = .leaf(starts.map { Self.extent(node, at: $0) })
-    } else {
-      self = .index(
-        starts.map {
-          UInt64(node.little(UInt32.self, at: $0 + 4))
-            | UInt64(node.little(UInt16.self, at: $0 + 8)) << 32
-        }
-      )
-    }
-  }
-
-  private static func extent(_ node: [UInt8], at start: Int) -> Ext4Extent {
-    let length = UInt64(node.little(UInt16.self, at: start + 4))
-    return Ext4Extent(
-      firstFileBlock: node.little(UInt32.self, at: start),
-      // above 32768: a run that is allocated but not written
-      blockCount: length > 32_768 ? length - 32_768 : length,
-      firstBlock: UInt64(node.little(UInt16.self, at: start + 6)) << 32
-        | UInt64(node.little(UInt32.self, at: start + 8))
-    )
-  }
-}
-
-/// A name in a directory of the image.
-struct Ext4DirectoryEntry: Hashable, Sendable {
-  var name: [UInt8]
-  var inode: UInt32
-
-  /// The entries of one directory block, `.` and `..` included; `nil` for anything malformed.
-  ///
-  /// Source: Linux Documentation/filesystems/ext4/directory.rst.
-  static func parse(_ block: [UInt8]) -> [Ext4DirectoryEntry]? {
-    var entries: [Ext4DirectoryEntry] = []
-    var position = 0
-    while position < block.count {
-      guard position + 8 <= block.count else { return nil }
-      let length = Int(block.little(UInt16.self, at: position + 4))
-      let nameEnd = position + 8 + Int(block[position + 6])
-      guard length >= 8, position + length <= block.count, nameEnd <= position + length
-      else { return nil }
-      // 0: a gap, or the checksum at the end
-      let inode = block.little(UInt32.self, at: position)
-      if inode != 0 {
-        entries.append(
-          Ext4DirectoryEntry(name: Array(block[(position + 8)..<nameEnd]), inode: inode)
-        )
-      }
-      position += length
-    }
-    return entries
   }
 }

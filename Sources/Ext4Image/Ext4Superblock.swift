@@ -1,5 +1,6 @@
-// The superblock and group descriptors of an ext4 file system: what is needed to find inodes and to say
-// how full it is. Source: Linux Documentation/filesystems/ext4/{super,group_descr}.rst.
+// The superblock and group descriptors of an ext2, ext3 or ext4 file system: what is needed to find
+// inodes, to say how full it is and whether it may be changed.
+// Source: Linux Documentation/filesystems/ext4/{super,group_descr}.rst.
 
 /// The superblock, as far as reading an image needs it.
 package struct Ext4Superblock: Hashable, Sendable {
@@ -13,8 +14,20 @@ package struct Ext4Superblock: Hashable, Sendable {
   package let freeBlockCount: UInt64
   package let inodesPerGroup: UInt32
   let blocksPerGroup: UInt32
+  /// 1024 << n bytes are a block: 10 + n, from 10 to 16.
+  let blockShift: UInt32
+  /// The block of the superblock: 1 where a block is as large as what comes before it.
+  let firstBlock: UInt32
+  /// 128 to 4096, a power of 2.
+  package let inodeByteCount: Int
+  /// The first inode that is not reserved.
+  package let firstInode: UInt32
   let descriptorByteCount: Int
-  package let hasOrphanFile: Bool
+  package let features: Ext4FeatureBits
+  /// `s_state`: 1, cleanly unmounted; 2, errors were found.
+  let state: UInt16
+  /// The first of the inodes whose removal was under way; 0: none.
+  let lastOrphan: UInt32
   /// 16 bytes.
   package let uuid: [UInt8]
   /// Without the NUL bytes that fill it up.
@@ -22,47 +35,76 @@ package struct Ext4Superblock: Hashable, Sendable {
   /// What every checksum of metadata begins with; `nil` where metadata has none.
   let checksumSeed: UInt32?
 
-  /// - Throws: `.malformedImage` for anything but 4 KiB blocks, 256-byte inodes and extents.
+  package var blockByteCount: Int { 1 << blockShift }
+  package var byteCount: UInt64 { blockCount << blockShift }
+  package var hasOrphanFile: Bool { features.compatible & 0x1000 != 0 }
+
+  /// - Throws: `.malformedImage`.
   init(_ record: [UInt8]) throws(Ext4Error) {
     precondition(record.count == Self.byteCount, "superblock of a wrong size")
-    try Self.check(record)
-    let incompatible = record.little(UInt32.self, at: 0x60)
-    let is64Bit = incompatible & 0x80 != 0
-    inodeCount = record.little(UInt32.self, at: 0x0)
-    freeInodeCount = record.little(UInt32.self, at: 0x10)
-    inodesPerGroup = record.little(UInt32.self, at: 0x28)
-    blocksPerGroup = record.little(UInt32.self, at: 0x20)
-    let high: (blocks: UInt32, free: UInt32) =
-      is64Bit
-      ? (record.little(UInt32.self, at: 0x150), record.little(UInt32.self, at: 0x158)) : (0, 0)
-    blockCount = UInt64(high.blocks) << 32 | UInt64(record.little(UInt32.self, at: 0x4))
-    freeBlockCount = UInt64(high.free) << 32 | UInt64(record.little(UInt32.self, at: 0xC))
-    descriptorByteCount = is64Bit ? Int(record.little(UInt16.self, at: 0xFE)) : 32
-    hasOrphanFile = record.little(UInt32.self, at: 0x5C) & 0x1000 != 0
+    func word(_ offset: Int) -> UInt32 { record.little(UInt32.self, at: offset) }
+    func half(_ offset: Int) -> UInt16 { record.little(UInt16.self, at: offset) }
+    if half(0x38) != 0xEF53 { throw Self.malformed("no superblock", 0x38) }
+    guard word(0x18) <= 6 else { throw Self.malformed("unknown block size", 0x18) }
+    blockShift = 10 + word(0x18)
+    // revision 0 has no fields for what later ones may choose
+    let isFirstRevision = word(0x4C) == 0
+    inodeByteCount = isFirstRevision ? 128 : Int(half(0x58))
+    firstInode = isFirstRevision ? 11 : word(0x54)
+    features = Ext4FeatureBits(
+      compatible: word(0x5C),
+      incompatible: word(0x60),
+      readOnlyCompatible: word(0x64)
+    )
+    let is64Bit = features.incompatible & Ext4FeatureBits.is64Bit != 0
+    inodeCount = word(0x0)
+    freeInodeCount = word(0x10)
+    inodesPerGroup = word(0x28)
+    blocksPerGroup = word(0x20)
+    firstBlock = word(0x14)
+    blockCount = UInt64(is64Bit ? word(0x150) : 0) << 32 | UInt64(word(0x4))
+    freeBlockCount = UInt64(is64Bit ? word(0x158) : 0) << 32 | UInt64(word(0xC))
+    descriptorByteCount = is64Bit ? Int(half(0xFE)) : 32
+    state = half(0x3A)
+    lastOrphan = word(0xE8)
     uuid = Array(record[0x68..<0x78])
     label = Array(record[0x78..<0x88].prefix { $0 != 0 })
-    let hasChecksums = record.little(UInt32.self, at: 0x64) & 0x400 != 0
-    let storesSeed = incompatible & 0x2000 != 0
+    let hasChecksums = features.readOnlyCompatible & 0x400 != 0
+    let storesSeed = features.incompatible & 0x2000 != 0
     checksumSeed =
-      !hasChecksums
-      ? nil : storesSeed ? record.little(UInt32.self, at: 0x270) : CRC32C.update(.max, uuid)
-    if inodesPerGroup == 0 || blocksPerGroup == 0 || ![32, 64].contains(descriptorByteCount) {
-      throw .malformedImage(what: "unusable group sizes", byte: Self.offset + 0x20)
-    }
+      !hasChecksums ? nil : storesSeed ? word(0x270) : CRC32C.update(.max, uuid)
+    try check()
   }
 
-  private static func check(_ record: [UInt8]) throws(Ext4Error) {
-    // each field with the value that this program asks mkfs.ext4 for
-    let magic = record.little(UInt16.self, at: 0x38)
-    if magic != 0xEF53 { throw .malformedImage(what: "no superblock", byte: offset + 0x38) }
-    if record.little(UInt32.self, at: 0x18) != 2 {
-      throw .malformedImage(what: "blocks are not of 4 KiB", byte: offset + 0x18)
+  private static func malformed(_ what: String, _ field: UInt64) -> Ext4Error {
+    .malformedImage(what: what, byte: offset + field)
+  }
+
+  private func check() throws(Ext4Error) {
+    let isPowerOf2 = { (number: Int) in number.nonzeroBitCount == 1 }
+    guard (128...4096).contains(inodeByteCount), isPowerOf2(inodeByteCount),
+      inodeByteCount <= blockByteCount
+    else { throw Self.malformed("unknown inode size", 0x58) }
+    guard (32...1024).contains(descriptorByteCount), isPowerOf2(descriptorByteCount),
+      descriptorByteCount >= (features.incompatible & Ext4FeatureBits.is64Bit != 0 ? 64 : 32)
+    else { throw Self.malformed("unknown size of group descriptors", 0xFE) }
+    // so many bytes that a position in the file is a number that files can have
+    guard blockCount <= UInt64(Int64.max) >> blockShift else {
+      throw Self.malformed("too many blocks", 0x4)
     }
-    if record.little(UInt16.self, at: 0x58) != 256 {
-      throw .malformedImage(what: "inodes are not of 256 bytes", byte: offset + 0x58)
-    }
-    if record.little(UInt32.self, at: 0x60) & 0x40 == 0 {
-      throw .malformedImage(what: "no extents", byte: offset + 0x60)
+    // a bitmap of one block says which inodes and which blocks of a group are in use
+    let bits = UInt32(8 * blockByteCount)
+    guard inodesPerGroup > 0, inodesPerGroup <= bits, blocksPerGroup > 0,
+      // with clusters of blocks, a bit stands for a cluster
+      blocksPerGroup <= bits || features.readOnlyCompatible & 0x200 != 0,
+      firstBlock <= 1, UInt64(firstBlock) < blockCount
+    else { throw Self.malformed("unusable group sizes", 0x20) }
+    // group numbers and inode numbers have 32 bits
+    guard groupCount <= UInt64(UInt32.max),
+      UInt64(inodeCount) <= groupCount * UInt64(inodesPerGroup)
+    else { throw Self.malformed("more inodes than its groups have", 0x0) }
+    if let unknown = features.names(outside: .readable).first {
+      throw Self.malformed("a feature that is not known here: \(unknown)", 0x60)
     }
   }
 
@@ -72,12 +114,19 @@ package struct Ext4Superblock: Hashable, Sendable {
   }
 
   var groupCount: UInt64 {
-    Ext4Layout.dividedUp(blockCount, by: UInt64(blocksPerGroup))
+    Ext4Layout.dividedUp(blockCount - UInt64(firstBlock), by: UInt64(blocksPerGroup))
+  }
+
+  /// Where a group's descriptor begins: they follow the superblock's block.
+  func descriptorOffset(ofGroup group: UInt32) -> UInt64 {
+    // 1 KiB in, whatever the first block is called
+    let superblock = max(firstBlock, blockShift == 10 ? 1 : 0)
+    return UInt64(superblock + 1) << blockShift + UInt64(group) * UInt64(descriptorByteCount)
   }
 
   /// The first block of a group's inode table, from the group's descriptor.
   func inodeTable(in descriptor: [UInt8]) -> UInt64 {
-    let high = descriptorByteCount == 64 ? descriptor.little(UInt32.self, at: 0x28) : 0
+    let high = descriptorByteCount >= 64 ? descriptor.little(UInt32.self, at: 0x28) : 0
     return UInt64(high) << 32 | UInt64(descriptor.little(UInt32.self, at: 0x8))
   }
 }
