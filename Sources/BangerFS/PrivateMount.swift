@@ -3,9 +3,7 @@
 
 import FuseServer
 import Glibc
-import ImageStore
 import Layers
-import OCISpec
 import Synchronization
 import SystemPackage
 import TreeMount
@@ -28,7 +26,8 @@ final class PrivateMount: Sendable {
     var value: LayersError? { error.withLock { $0 } }
   }
 
-  init(_ files: ImageFiles, of image: ResolvedImage, below directory: FilePath) throws {
+  /// Mounts below `directory`; the mount table shows `name` as the source.
+  init(_ files: ImageFiles, named name: String, below directory: FilePath) throws {
     let directory = try Self.makeDirectory(directory)
     Self.clearAbandoned(in: directory)
     let (path, descriptor) = try Self.makeMountpoint(in: directory)
@@ -37,7 +36,7 @@ final class PrivateMount: Sendable {
     let options = FuseOptions(
       for: .copying,
       of: files,
-      sourceName: Array(image.reference.utf8)
+      sourceName: Array(name.utf8)
     )
     do {
       session = try FuseSession(

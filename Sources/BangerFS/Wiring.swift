@@ -65,6 +65,13 @@ enum Wiring {
     }
   }
 
+  /// Opens the tree: pulls what is missing, and indexes what is not indexed.
+  static func open(
+    _ options: TreeOptions
+  ) async throws -> (image: ResolvedImage, opened: OpenedImage) {
+    try await open(options.image)
+  }
+
   /// Opens the image: pulls what is missing, and indexes what is not indexed.
   static func open(
     _ options: ImageOptions

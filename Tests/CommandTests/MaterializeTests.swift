@@ -46,12 +46,7 @@ struct MaterializeTests {
     )
     #expect((outcome.status, outcome.errors) == (0, ""))
     var facts = try JSONText.object(outcome.output)
-    let superblock = try Program.succeed(["/usr/sbin/dumpe2fs", "-h", place.home + "/out.ext4"])
-    let fields = String(decoding: superblock, as: UTF8.self).split(separator: "\n")
-      .map {
-        $0.split(separator: ":", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
-      }
-      .reduce(into: [String: String]()) { $0[$1[0]] = $1.last }
+    let fields = try Superblock.fields(of: place.home + "/out.ext4")
     #expect(facts.removeValue(forKey: "path") as? String == place.home + "/out.ext4")
     #expect(facts.removeValue(forKey: "bytes") as? Int == 128 << 20)
     #expect(facts.removeValue(forKey: "label") as? String == "a label")
@@ -66,7 +61,10 @@ struct MaterializeTests {
     }
     let allocated = try #require(facts.removeValue(forKey: "allocatedBytes") as? Int)
     #expect((300_000..<(64 << 20)).contains(allocated))
-    #expect(facts.removeValue(forKey: "splitLinks") as? Int == 0)
+    #expect(facts.removeValue(forKey: "joinedLinks") as? Int == 0)
+    #expect(facts.removeValue(forKey: "digest") as? String == image.manifest.digest)
+    #expect(facts.removeValue(forKey: "reproducible") as? Bool == true)
+    #expect(facts.removeValue(forKey: "origin") as? String == "built")
     #expect(facts.removeValue(forKey: "schemaVersion") as? Int == 1)
     #expect(facts.isEmpty)
   }

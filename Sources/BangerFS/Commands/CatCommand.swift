@@ -10,13 +10,13 @@ struct CatCommand: AsyncParsableCommand {
     abstract: "Write the bytes of files to standard output."
   )
 
-  @OptionGroup var image: ImageOptions
+  @OptionGroup var source: TreeOptions
 
   @Argument(help: ArgumentHelp("Paths in the image.", valueName: "path"))
   var paths: [String]
 
   func run() async throws {
-    let files = try await Wiring.open(image).opened.files
+    let files = try await Wiring.open(source).opened.files
     var out = StandardOutput()
     for path in paths {
       let node = files.tree[try files.tree.find(path, followingLast: true).node]

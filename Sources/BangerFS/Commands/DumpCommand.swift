@@ -12,13 +12,13 @@ struct DumpCommand: AsyncParsableCommand {
     abstract: "Print every name of an image with all its attributes, one line each."
   )
 
-  @OptionGroup var image: ImageOptions
+  @OptionGroup var source: TreeOptions
 
   @Flag(help: "Leave out the digests of the files' contents, so that nothing is decoded.")
   var noContent = false
 
   func run() async throws {
-    let files = try await Wiring.open(image).opened.files
+    let files = try await Wiring.open(source).opened.files
     let rows = try files.tree.dumpRows { id in
       if noContent { return nil }
       var hasher = DigestHasher(.sha256)

@@ -11,7 +11,7 @@ struct ListCommand: AsyncParsableCommand {
     abstract: "List a directory of an image, without mounting it."
   )
 
-  @OptionGroup var image: ImageOptions
+  @OptionGroup var source: TreeOptions
 
   @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
   var path = "/"
@@ -28,7 +28,7 @@ struct ListCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let tree = try await Wiring.open(image).opened.files.tree
+    let tree = try await Wiring.open(source).opened.files.tree
     let steps = try selected(in: tree)
     var out = StandardOutput()
     switch output.format {

@@ -20,7 +20,7 @@ struct MountCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup var image: ImageOptions
+  @OptionGroup var source: TreeOptions
 
   @Argument(help: ArgumentHelp("An empty directory.", valueName: "mountpoint"))
   var mountpoint: String
@@ -93,10 +93,10 @@ struct MountCommand: AsyncParsableCommand {
   /// The image, if it comes from a registry or the cache: in front, so that people see it come and can
   /// interrupt it.
   private func pullIfNeeded() async throws -> ResolvedImage? {
-    guard case .registry = try Reference(image.reference) else { return nil }
-    let progress = Progress(image.progress.style)
+    guard case .registry = try Reference(source.image.reference) else { return nil }
+    let progress = Progress(source.image.progress.style)
     defer { progress.close() }
-    return try await Wiring.resolve(image, progress)
+    return try await Wiring.resolve(source.image, progress)
   }
 
   /// What makes the child take this very image, without the network.
@@ -108,7 +108,7 @@ struct MountCommand: AsyncParsableCommand {
 
   private func serve(at place: Mountpoint, _ options: MountOptions) async throws {
     if background { BackgroundProcess.keepReadyDescriptor() }
-    let (resolved, opened) = try await Wiring.open(image)
+    let (resolved, opened) = try await Wiring.open(source)
     let logger = try makeLogger()
     let fuseOptions = FuseOptions(
       for: .use(allowsOtherUsers: options.allowsOtherUsers),

@@ -13,7 +13,7 @@ struct StatCommand: AsyncParsableCommand {
     abstract: "Show what is known of a file, and which layer put it."
   )
 
-  @OptionGroup var image: ImageOptions
+  @OptionGroup var source: TreeOptions
 
   @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
   var path: String
@@ -24,7 +24,7 @@ struct StatCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
-    let (resolved, opened) = try await Wiring.open(image)
+    let (resolved, opened) = try await Wiring.open(source)
     let tree = opened.files.tree
     let step = try tree.find(path, followingLast: dereference)
     let origin = Origin(of: tree[step.node], in: resolved, opened.indexes.map(\.table))

@@ -1,7 +1,6 @@
 // Sizes on the command line: bytes, or a number with K, M, G or T for powers of 1024.
 
 import ArgumentParser
-import Ext4Image
 
 struct ByteCountArgument: ExpressibleByArgument, Equatable {
   let byteCount: UInt64
@@ -41,11 +40,4 @@ enum SizeArgument: ExpressibleByArgument, Equatable {
   }
 
   var defaultValueDescription: String { "auto" }
-
-  func ext4Size(free: ByteCountArgument?) throws -> Ext4Size {
-    switch self {
-    case .automatic: .automatic(free: free?.byteCount)
-    case .exact(let byteCount): .exact(byteCount)
-    }
-  }
 }

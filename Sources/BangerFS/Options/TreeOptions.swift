@@ -1,0 +1,8 @@
+// Which tree: an image, and what is done to it before anybody looks. What all commands take that show or
+// write an image's files.
+
+import ArgumentParser
+
+struct TreeOptions: ParsableArguments {
+  @OptionGroup var image: ImageOptions
+}
