@@ -176,12 +176,14 @@ extension CommandFailure {
 extension Ext4Error {
   fileprivate var exitStatus: ExitStatus {
     switch self {
-    case .unusableLabel, .sizeTooSmall, .sizeTooLarge, .seedTooLarge: .usage
+    case .unusableLabel, .sizeTooSmall, .sizeTooLarge, .seedTooLarge, .unusableJournalSize,
+      .unknownFeature, .featureNeedsAnother, .featuresExclude:
+      .usage
     case .tooManyLinks, .symbolicLinkTooLong, .fileTooLarge, .attributesTooLarge,
       .unsafeAttributeName, .malformedAccessControlList, .lostAndFoundIsNotADirectory:
       .invalidImage
     case .missingTool, .unknownToolVersion, .toolTooOld, .toolCannotCopyLargeFiles,
-      .toolNotStarted:
+      .toolNotStarted, .toolLacksFeature:
       .unavailable
     case .imageFull, .outputIsNotAFile, .sourceIsNotADirectory, .notABlockDevice,
       .deviceTooSmall:

@@ -41,6 +41,13 @@ package struct E2fsVersion: Hashable, Comparable, Sendable, CustomStringConverti
     self == E2fsVersion(1, 47, 3) ? (1 << 31) - 1 : nil
   }
 
+  /// - Throws: `.toolLacksFeature`.
+  package func check(_ features: Ext4Features) throws(Ext4Error) {
+    if features.contains(.orphanFile), !knowsOptionsOf147 {
+      throw .toolLacksFeature(version: self, feature: Ext4Feature.orphanFile.rawValue)
+    }
+  }
+
   /// `assume_storage_prezeroed`, and the feature `orphan_file`.
   package var knowsOptionsOf147: Bool { self >= E2fsVersion(1, 47, 0) }
 }

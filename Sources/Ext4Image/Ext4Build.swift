@@ -9,7 +9,7 @@ struct Ext4Build: Sendable {
   let tools: E2fsTools
   let tree: Tree
   let geometry: Ext4Geometry
-  let label: VolumeLabel
+  let options: Ext4Options
   let target: OutputTarget
   let work: WorkDirectory
   let image: FileDescriptor
@@ -39,13 +39,17 @@ struct Ext4Build: Sendable {
 
   private func makeFileSystem(from source: FilePath) async throws(Ext4Error) {
     let invocation = MkfsInvocation(
+      options: options,
       version: tools.version,
       inodeCount: geometry.inodeCount,
-      label: label,
       source: source,
       image: FilePath(WorkDirectory.imageName)
     )
-    let output = try await run(tools.mkfs, invocation.arguments)
+    let output = try await run(
+      tools.mkfs,
+      invocation.arguments,
+      environment: invocation.environment
+    )
     guard isSourceSound() else { throw .sourceFailed }
     if output.status == .exited(0), output.standardError.isEmpty { return }
     if output.errorText.contains("Could not allocate") {
@@ -113,6 +117,7 @@ struct Ext4Build: Sendable {
     let output = try await run(
       tools.debugfs,
       arguments.map { Array($0.utf8) },
+      environment: options.identity.environment,
       keepingOutput: !writing
     )
     let lines = output.standardError.split(separator: UInt8(ascii: "\n"))
@@ -166,6 +171,7 @@ struct Ext4Build: Sendable {
   private func run(
     _ tool: FilePath,
     _ arguments: [[UInt8]],
+    environment: [String: String] = [:],
     keepingOutput: Bool = true
   ) async throws(Ext4Error) -> ToolOutput {
     try await ToolRunner.run(
@@ -173,6 +179,7 @@ struct Ext4Build: Sendable {
       arguments,
       in: work.processPath,
       searchPath: tools.searchPath,
+      environment: environment,
       keepingOutput: keepingOutput
     )
   }

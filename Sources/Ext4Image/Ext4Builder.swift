@@ -43,9 +43,7 @@ package struct Ext4Result: Hashable, Sendable {
 
   /// The UUID as it is usually written.
   package var uuidText: String {
-    let digits = uuid.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-    let groups = [0..<4, 4..<6, 6..<8, 8..<10, 10..<16]
-    return groups.map { digits[$0].joined() }.joined(separator: "-")
+    Ext4Identity.text(uuid)
   }
 }
 
@@ -78,7 +76,7 @@ package struct Ext4Builder: Sendable {
   ) async throws(Ext4Error) -> Ext4Result {
     let numbering = try InodeNumbering(of: tree)
     let content = try Ext4Content(of: tree, numbering: numbering)
-    let geometry = try Ext4Geometry(for: content, size: options.size)
+    let geometry = try Ext4Geometry(for: content, options: options, version: tools.version)
     try tools.check(content, of: tree)
     let source = try Self.directory(source)
     let target = try OutputTarget(output)
@@ -90,7 +88,7 @@ package struct Ext4Builder: Sendable {
       tools: tools,
       tree: tree,
       geometry: geometry,
-      label: options.label,
+      options: options,
       target: target,
       work: work,
       image: FileDescriptor(rawValue: descriptor),

@@ -10,6 +10,12 @@ package enum Ext4Error: Error, Equatable, Sendable {
   /// The content does not fit: `smallest` bytes would do.
   case sizeTooSmall(requested: UInt64, smallest: UInt64)
   case sizeTooLarge(requested: UInt64, limit: UInt64)
+  /// A journal of so many bytes: not whole MiB, or too few or too many of them.
+  case unusableJournalSize(UInt64)
+  /// A name that is none of the features in `Ext4Feature`.
+  case unknownFeature(String)
+  case featureNeedsAnother(String, needed: String)
+  case featuresExclude(String, String)
 
   // The tree: what ext4 cannot hold.
   case tooManyLinks(path: [UInt8], count: UInt64)
@@ -30,6 +36,8 @@ package enum Ext4Error: Error, Equatable, Sendable {
   case toolTooOld(version: E2fsVersion)
   /// This version cannot copy files of 2 GiB and more, and the tree has one.
   case toolCannotCopyLargeFiles(version: E2fsVersion, path: [UInt8])
+  /// A feature that was asked for, and that this version cannot make.
+  case toolLacksFeature(version: E2fsVersion, feature: String)
   case toolNotStarted(tool: String, reason: String)
   /// A tool exited with a failure or complained. `message` is its own text, bounded.
   case toolFailed(tool: String, status: ToolStatus, message: String)
@@ -83,6 +91,12 @@ extension Ext4Error: CustomStringConvertible {
     switch self {
     case .unusableLabel: "a label has at most \(VolumeLabel.byteLimit) bytes"
     case .sizeTooSmall(_, let smallest): "use --size \(smallest), or --size auto"
+    case .unusableJournalSize:
+      "a journal has whole MiB, from 4 MiB to 40000 MiB, and takes less than half of the file system"
+    case .unknownFeature:
+      "the features are \(Ext4Feature.allCases.map(\.rawValue).joined(separator: ", ")); "
+        + "^ turns one off"
+    case .toolLacksFeature: "install a newer e2fsprogs, or leave the feature out"
     case .missingTool, .unknownToolVersion: "install the package e2fsprogs"
     case .toolTooOld: "install e2fsprogs \(E2fsVersion.oldest) or newer"
     case .toolCannotCopyLargeFiles:
@@ -102,6 +116,10 @@ extension Ext4Error: CustomStringConvertible {
       "\(requested) bytes cannot hold the content: \(smallest) bytes are needed"
     case .sizeTooLarge(let requested, let limit):
       "\(requested) bytes are more than the \(limit) bytes that a file system can have"
+    case .unusableJournalSize(let bytes): "\(bytes) bytes: not usable as the size of a journal"
+    case .unknownFeature(let name): "\(EscapedBytes.string(name.utf8)): not a known feature"
+    case .featureNeedsAnother(let name, let needed): "\(name): needs the feature \(needed)"
+    case .featuresExclude(let one, let other): "\(one): cannot be together with \(other)"
     default: nil
     }
   }
@@ -134,6 +152,8 @@ extension Ext4Error: CustomStringConvertible {
     case .toolTooOld(let version): "mkfs.ext4: version \(version) is too old"
     case .toolCannotCopyLargeFiles(let version, let path):
       "\(printable(path)): mkfs.ext4 \(version) cannot copy files over 2 GiB"
+    case .toolLacksFeature(let version, let feature):
+      "mkfs.ext4 \(version) does not know the feature \(feature)"
     case .toolNotStarted(let tool, let reason): "\(tool): could not be started: \(reason)"
     case .toolFailed(let tool, let status, let message):
       message.isEmpty ? "\(tool): \(status)" : "\(tool): \(status): \(message)"

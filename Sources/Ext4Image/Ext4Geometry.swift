@@ -18,7 +18,14 @@ package struct Ext4Geometry: Hashable, Sendable {
   }
 
   /// - Throws: `.sizeTooSmall` with the smallest size that would do; `.sizeTooLarge`.
-  package init(for content: Ext4Content, size: Ext4Size) throws(Ext4Error) {
+  package init(
+    for content: Ext4Content,
+    options: Ext4Options,
+    version: E2fsVersion
+  ) throws(Ext4Error) {
+    try options.check()
+    try version.check(options.features)
+    let size = options.size
     self.content = content
     let choice: Choice
     switch size {

@@ -52,7 +52,8 @@ package enum ToolRunner {
   /// Runs `tool` in `directory` and returns when it has ended.
   ///
   /// The program gets a process group of its own, so that an interrupt from the terminal reaches it
-  /// only through us, and `LC_ALL=C`, which mkfs.ext4 sorts by. When the task is cancelled the
+  /// only through us; the environment has only `environment`, `PATH`, and `LC_ALL=C`, which mkfs.ext4
+  /// sorts by. When the task is cancelled the
   /// program is ended (SIGTERM, then SIGKILL) before this throws.
   ///
   /// Without `keepingOutput` the standard output goes to /dev/null, which a program that says much is
@@ -65,12 +66,15 @@ package enum ToolRunner {
     _ arguments: [[UInt8]],
     in directory: FilePath,
     searchPath: String,
+    environment: [String: String] = [:],
     keepingOutput: Bool = true
   ) async throws(Ext4Error) -> ToolOutput {
     if Task.isCancelled { throw .cancelled }
     var platform = PlatformOptions()
     platform.processGroupID = 0
     platform.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: grace)]
+    var variables: [Environment.Key: String] = ["LC_ALL": "C", "PATH": searchPath]
+    for (name, value) in environment { variables[Environment.Key(stringLiteral: name)] = value }
     let configuration = Configuration(
       executable: .path(tool),
       // byte arguments are taken as C strings, with their end marks
@@ -78,7 +82,7 @@ package enum ToolRunner {
         executablePathOverride: nil,
         remainingValues: arguments.map { $0 + [0] }
       ),
-      environment: .custom(["LC_ALL": "C", "PATH": searchPath]),
+      environment: .custom(variables),
       workingDirectory: directory,
       platformOptions: platform
     )

@@ -30,9 +30,9 @@ import Testing
       try FileHandle(forWritingTo: image).truncate(atOffset: row.mebibytes << 20)
       let tools = try await E2fsTools.find()
       let invocation = MkfsInvocation(
+        options: Ext4Options(),
         version: tools.version,
         inodeCount: row.inodes,
-        label: .standard,
         source: nil,
         image: "image"
       )
@@ -40,7 +40,8 @@ import Testing
         tools.mkfs,
         invocation.arguments,
         in: FilePath(scratch.url.path),
-        searchPath: tools.searchPath
+        searchPath: tools.searchPath,
+        environment: invocation.environment
       )
       #expect(output.status == .exited(0))
       #expect(output.errorText == "")
@@ -74,7 +75,7 @@ import Testing
     let tree = try files.tree
     let content = try Ext4Content(of: tree, numbering: try InodeNumbering(of: tree))
     let smallest = try smallestSize(for: content)
-    let geometry = try Ext4Geometry(for: content, size: .exact(smallest))
+    let geometry = try makeGeometry(for: content, size: .exact(smallest))
     try await Scratch.with { scratch in
       let output = scratch.url.appendingPathComponent("o")
       let source = try scratch.source(files, faithfully: false)
@@ -97,7 +98,7 @@ import Testing
     }
     if smallest > Ext4Geometry.smallestByteCount {
       #expect(throws: Ext4Error.self, "seed \(seed)") {
-        try Ext4Geometry(for: content, size: .exact(smallest - (1 << 20)))
+        try makeGeometry(for: content, size: .exact(smallest - (1 << 20)))
       }
     }
   }
@@ -105,7 +106,7 @@ import Testing
   /// As the refusal of a size that is too small names it.
   private func smallestSize(for content: Ext4Content) throws -> UInt64 {
     do {
-      _ = try Ext4Geometry(for: content, size: .exact(1 << 20))
+      _ = try makeGeometry(for: content, size: .exact(1 << 20))
       Issue.record("1 MiB was accepted")
       return 0
     } catch Ext4Error.sizeTooSmall(1_048_576, let smallest) {
@@ -115,15 +116,15 @@ import Testing
 
   @Test func `an automatic size leaves what was asked for free`() throws {
     let content = Ext4Content.empty
-    let usual = try Ext4Geometry(for: content, size: .automatic(free: nil))
+    let usual = try makeGeometry(for: content, size: .automatic(free: nil))
     #expect(usual.predictedFreeBlockCount << 12 >= 256 << 20)
     #expect(usual.byteCount % (1 << 20) == 0)
     let smaller = usual.byteCount - (1 << 20)
     let free = Ext4Layout(blocks: smaller >> 12, inodes: usual.inodeCount)?.freeBlockCount ?? 0
     #expect(free << 12 < 256 << 20)
-    let floor = try Ext4Geometry(for: content, size: .automatic(free: 0))
+    let floor = try makeGeometry(for: content, size: .automatic(free: 0))
     #expect(floor.byteCount == 64 << 20)
-    let large = try Ext4Geometry(for: content, size: .automatic(free: 100 << 30))
+    let large = try makeGeometry(for: content, size: .automatic(free: 100 << 30))
     #expect(large.predictedFreeBlockCount << 12 >= 100 << 30)
     #expect(large.inodeCount == large.byteCount >> 14)
   }
@@ -139,17 +140,17 @@ import Testing
     #expect(tree.nodeCount == 2)
     // without segments the file counts in full
     let content = try Ext4Content(of: tree, numbering: try InodeNumbering(of: tree))
-    let geometry = try Ext4Geometry(for: content, size: .automatic(free: nil))
+    let geometry = try makeGeometry(for: content, size: .automatic(free: nil))
     #expect(geometry.predictedFreeBlockCount << 12 >= (8 << 30) / 5)
   }
 
   @Test func `sizes beyond the limit are refused`() {
     let limit = Ext4Limits.imageByteCount
     #expect(throws: Ext4Error.sizeTooLarge(requested: limit + 1, limit: limit)) {
-      try Ext4Geometry(for: .empty, size: .exact(limit + 1))
+      try makeGeometry(for: .empty, size: .exact(limit + 1))
     }
     #expect(throws: Ext4Error.sizeTooLarge(requested: .max, limit: limit)) {
-      try Ext4Geometry(for: .empty, size: .automatic(free: .max))
+      try makeGeometry(for: .empty, size: .automatic(free: .max))
     }
   }
 
@@ -158,4 +159,14 @@ import Testing
     #expect(Ext4Layout(blocks: 0, inodes: 16) == nil)
     #expect(Ext4Layout(blocks: 50, inodes: 16) == nil)
   }
+}
+
+private func makeGeometry(for content: Ext4Content, size: Ext4Size) throws(Ext4Error)
+  -> Ext4Geometry
+{
+  try Ext4Geometry(
+    for: content,
+    options: Ext4Options(size: size),
+    version: E2fsVersion(1, 47, 0)
+  )
 }

@@ -5,11 +5,15 @@ import SystemPackage
 import Testing
 
 @Suite struct `The call of mkfs.ext4` {
+  private static let features =
+    "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,"
+    + "huge_file,large_file,metadata_csum,resize_inode,sparse_super"
+
   @Test func `passes the shared options, no size, and the paths as they are`() throws {
     let invocation = MkfsInvocation(
+      options: Ext4Options(size: .exact(1 << 30), label: try VolumeLabel("root")),
       version: E2fsVersion(1, 47, 0),
       inodeCount: 5000,
-      label: try VolumeLabel("root"),
       source: "/mnt/a b",
       image: "image"
     )
@@ -17,25 +21,56 @@ import Testing
       text(invocation.arguments) == [
         "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
         "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,assume_storage_prezeroed=1",
-        "-O", "^metadata_csum_seed,^orphan_file", "-N", "5000", "-L", "root", "-d", "/mnt/a b",
+        "-O", Self.features, "-N", "5000", "-L", "root", "-d", "/mnt/a b",
         "image",
       ]
     )
+    #expect(invocation.environment == ["MKE2FS_CONFIG": "/proc/self/no-mke2fs.conf"])
   }
 
   @Test func `leaves out what an older version does not know, and -d where nothing is copied`() {
     let invocation = MkfsInvocation(
+      options: Ext4Options(),
       version: E2fsVersion(1, 46, 6),
       inodeCount: 16,
-      label: .standard,
       source: nil,
       image: "i"
     )
     #expect(
       text(invocation.arguments) == [
         "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
-        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0", "-O", "^metadata_csum_seed", "-N",
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0", "-O", Self.features, "-N",
         "16", "-L", "banger-rootfs", "i",
+      ]
+    )
+  }
+
+  @Test func `passes the journal, the features and the identity that were chosen`() throws {
+    let invocation = MkfsInvocation(
+      options: Ext4Options(
+        journal: .byteCount(8 << 20),
+        features: try Ext4Features(["orphan_file,^64bit", "^resize_inode"]),
+        identity: .derived(from: Array(0..<32), time: 1_700_000_000)
+      ),
+      version: E2fsVersion(1, 47, 0),
+      inodeCount: 16,
+      source: nil,
+      image: "i"
+    )
+    #expect(
+      text(invocation.arguments) == [
+        "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,assume_storage_prezeroed=1,"
+          + "hash_seed=10111213-1415-8617-9819-1a1b1c1d1e1f", "-O",
+        "none,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,"
+          + "huge_file,large_file,metadata_csum,orphan_file,sparse_super",
+        "-J", "size=8", "-U", "00010203-0405-8607-8809-0a0b0c0d0e0f", "-N", "16", "-L",
+        "banger-rootfs", "i",
+      ]
+    )
+    #expect(
+      invocation.environment == [
+        "MKE2FS_CONFIG": "/proc/self/no-mke2fs.conf", "E2FSPROGS_FAKE_TIME": "1700000000",
       ]
     )
   }
