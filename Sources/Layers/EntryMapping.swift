@@ -6,7 +6,7 @@ import Offsets
 import TarFormat
 
 struct EntryMapping {
-  private(set) var table = LayerTableBuilder()
+  var table = LayerTableBuilder()
   private(set) var counter = WarningCounter()
 
   mutating func add(_ member: borrowing TarMember) throws(TreeError) {

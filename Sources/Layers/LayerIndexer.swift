@@ -1,5 +1,5 @@
-// The one pass over a layer's blob: digest, decoding with seek points, diffID, tar scan. Reads the
-// blob once, from front to end, and keeps nothing of it but the index.
+// The one pass over a layer's blob: digest, decoding with seek points, diffID, tar scan, census of
+// zeros. Reads the blob once, from front to end, and keeps nothing of it but the index.
 
 import FileTree
 import FlatArrays
@@ -19,10 +19,12 @@ package struct LayerIndexer: ~Copyable {
   private static let readByteCount = 256 << 10
 
   private let blobDigest: Digest
-  private let diffID: Digest
+  /// `nil` where it is not known beforehand.
+  private let diffID: Digest?
   private var decoder: BlobIndexer
   private var scanner: TarScanner
   private var mapping = EntryMapping()
+  private var census = DataCensus()
   /// `nil` where whoever provides the bytes has hashed them.
   private var blobHash: DigestHasher?
   private var tarHash: DigestHasher
@@ -38,7 +40,7 @@ package struct LayerIndexer: ~Copyable {
   package static func index(
     _ source: any ByteSource,
     blobDigest: Digest,
-    diffID: Digest,
+    diffID: Digest?,
     limits: CompressionLimits = CompressionLimits(),
     hashesBlob: Bool = true,
     progress: ByteProgress = { _ in }
@@ -59,7 +61,7 @@ package struct LayerIndexer: ~Copyable {
 
   private init(
     blobDigest: Digest,
-    diffID: Digest,
+    diffID: Digest?,
     limits: CompressionLimits,
     hashesBlob: Bool
   ) throws(CompressionError) {
@@ -68,7 +70,7 @@ package struct LayerIndexer: ~Copyable {
     decoder = try BlobIndexer(limits: limits)
     scanner = TarScanner()
     blobHash = hashesBlob ? DigestHasher(blobDigest.algorithm) : nil
-    tarHash = DigestHasher(diffID.algorithm)
+    tarHash = DigestHasher(diffID?.algorithm ?? .sha256)
   }
 
   private mutating func run(
@@ -136,13 +138,17 @@ package struct LayerIndexer: ~Copyable {
 
   private mutating func scan(_ decoded: UnsafeRawBufferPointer) throws(LayersError) {
     let bytes = decoded.bindMemory(to: UInt8.self).span
+    let start = scanner.offset
     var position = 0
+    census.take(bytes, at: start, into: &mapping.table)
     while try nextMember(in: bytes, from: &position) {
       do throws(TreeError) {
         try mapping.add(scanner.member)
       } catch {
         throw .entries(layer: blobDigest, error)
       }
+      census.begin(in: mapping.table)
+      census.take(bytes, at: start, into: &mapping.table)
     }
   }
 
@@ -166,15 +172,16 @@ package struct LayerIndexer: ~Copyable {
     }
     do throws(TarError) { try scanner.finish() } catch { throw .tar(layer: blobDigest, error) }
     let actual = tarHash.finalize()
-    if actual != diffID {
+    if let diffID, actual != diffID {
       throw .diffIDMismatch(layer: blobDigest, expected: diffID, actual: actual)
     }
     blocks.finish()
-    return try index(seekTable, blobByteCount: blobByteCount)
+    return try index(seekTable, diffID: actual, blobByteCount: blobByteCount)
   }
 
   private func index(
     _ seekTable: SeekTable,
+    diffID: Digest,
     blobByteCount: UInt64
   ) throws(LayersError) -> LayerIndex {
     let table: LayerTable

@@ -69,6 +69,19 @@ struct LayerTableTests {
     "unknown kind": { $0.kindCode = 10 },
     "mode": { $0.mode = 0o10000 },
     "nanoseconds": { $0.nanoseconds = 1_000_000_000 },
+    "too many blocks": {
+      $0.dataBlocks = 2
+      $0.dataRuns = 1
+    },
+    "more runs than blocks": { $0.dataRuns = 2 },
+    "blocks without a run": {
+      $0.dataBlocks = 1
+      $0.dataRuns = 0
+    },
+    "a run without blocks": {
+      $0.dataBlocks = 0
+      $0.dataRuns = 1
+    },
   ]
 
   @Test(arguments: damages.keys.sorted())

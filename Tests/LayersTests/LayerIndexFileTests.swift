@@ -62,7 +62,7 @@ struct ForgedIndexFile {
   enum Section: Int, CaseIterable {
     case entries, segments, bytes, points, blockChecksums, warnings, windows
 
-    var stride: Int { [80, 24, 1, 40, 4, 1, 1][rawValue] }
+    var stride: Int { [88, 24, 1, 40, 4, 1, 1][rawValue] }
     var offsetField: Int { Field.arrays + rawValue * 16 }
     var countField: Int { offsetField + 8 }
   }
