@@ -1,4 +1,4 @@
-// Commands for debugfs, as text. Addresses inodes by number only: no file name ever gets into it, since
+// Commands for debugfs, as text. Addresses inodes and blocks by number only: no file name ever gets into it, since
 // debugfs hands lines that begin with `!` to a shell and has no way to quote every name.
 // Source: debugfs(8).
 
@@ -10,6 +10,7 @@ package enum InodeSetting: Hashable, Sendable {
   case mode(UInt16)
   case uid(UInt32)
   case gid(UInt32)
+  case linkCount(UInt16)
   /// The low 32 bits of a time; sets the epoch in the second word too, so that word comes after it.
   case seconds(InodeTimeField, UInt32)
   /// The second word of a time.
@@ -23,6 +24,7 @@ package enum InodeSetting: Hashable, Sendable {
     case .mode: "mode"
     case .uid: "uid"
     case .gid: "gid"
+    case .linkCount: "link count"
     case .seconds(let field, _), .extra(let field, _): field.rawValue
     case .removeAttribute(let name): EscapedBytes.string(name)
     case .setAttribute(let attribute): EscapedBytes.string(attribute.name)
@@ -62,10 +64,14 @@ package struct DebugfsBatch: Hashable, Sendable {
   package var isEmpty: Bool { text.isEmpty }
 
   /// - Precondition: names of attributes have passed `isSafe`.
-  package init(_ corrections: [InodeCorrection]) {
+  package init(_ corrections: [InodeCorrection], joining: LinkJoining = LinkJoining()) {
     for correction in corrections {
       for setting in correction.settings { append(setting, inode: correction.inode) }
     }
+    for patch in joining.patches {
+      line("zap_block -o \(patch.offset) -l 1 -p \(patch.byte) \(patch.block)")
+    }
+    for spare in joining.spares { append(spare) }
   }
 
   package static func valueFileName(_ index: Int) -> String { "value-\(index)" }
@@ -95,6 +101,8 @@ package struct DebugfsBatch: Hashable, Sendable {
       line("sif <\(inode)> uid \(id)")
     case .gid(let id):
       line("sif <\(inode)> gid \(id)")
+    case .linkCount(let count):
+      line("sif <\(inode)> links_count \(count)")
     case .seconds(let field, let low):
       // unsigned, as debugfs takes -1 for an error
       line("sif <\(inode)> \(field.rawValue) @\(low)")
@@ -106,6 +114,21 @@ package struct DebugfsBatch: Hashable, Sendable {
       let file = fileNumber(of: attribute.value)
       line("ea_set -f \(Self.valueFileName(file)) <\(inode)> ", attribute.name)
     }
+  }
+
+  private mutating func append(_ spare: LinkJoining.Spare) {
+    let inode = "<\(spare.inode)>"
+    if !spare.blocks.isEmpty {
+      // a file of just these blocks, which kill_file then gives back
+      line("clri \(inode)")
+      line("sif \(inode) mode 0100000")
+      for (index, block) in spare.blocks.enumerated() {
+        line("sif \(inode) block[\(index)] \(block)")
+      }
+    }
+    line("kill_file \(inode)")
+    // what the inode says is still there
+    line("clri \(inode)")
   }
 
   private mutating func fileNumber(of value: [UInt8]) -> Int {

@@ -22,14 +22,14 @@ struct Ext4Build: Sendable {
     try await reporting(.copying) { () async throws(Ext4Error) in
       try await makeFileSystem(from: source)
     }
-    let (corrected, splitLinks) = try await reporting(.correcting) {
+    let (corrected, joinedLinks) = try await reporting(.correcting) {
       () async throws(Ext4Error) in try await correct()
     }
     try await reporting(.checking) { () async throws(Ext4Error) in try await checkFileSystem() }
     return try await reporting(.finishing) { () async throws(Ext4Error) in
       var result = try result()
       result.correctedInodeCount = corrected
-      result.splitLinkCount = splitLinks
+      result.joinedLinkCount = joinedLinks
       try publish()
       return result
     }
@@ -60,20 +60,22 @@ struct Ext4Build: Sendable {
 
   /// Compares, corrects, and compares again.
   ///
-  /// - Returns: How many inodes were corrected, and how many links mkfs has split.
+  /// - Returns: How many inodes were corrected, and how many names of links were joined.
   private func correct() async throws(Ext4Error) -> (Int, Int) {
     let reader = try Ext4ImageReader(image, path: work.image)
     let firstFree = InodeNumbering.lostAndFound + (reader.superblock.hasOrphanFile ? 2 : 1)
     let numbering = try InodeNumbering(of: tree, firstFree: firstFree)
     var before = TreeComparison(reader, with: tree, numbering: numbering)
     let corrections = try before.corrections()
-    if corrections.isEmpty { return (0, numbering.splitLinkCount) }
+    let joining = try LinkJoining(of: tree, numbering: numbering, in: reader)
+    let batch = DebugfsBatch(corrections, joining: joining)
+    if batch.isEmpty { return (0, 0) }
     try await proveNumbering(last: numbering.last, inodeCount: reader.superblock.inodeCount)
-    try await apply(DebugfsBatch(corrections))
+    try await apply(batch)
     var after = TreeComparison(
       try Ext4ImageReader(image, path: work.image),
       with: tree,
-      numbering: numbering
+      numbering: numbering.joined()
     )
     if let first = try after.corrections().first {
       throw .inodeDiffers(
@@ -148,7 +150,7 @@ struct Ext4Build: Sendable {
       freeInodeCount: superblock.freeInodeCount,
       uuid: superblock.uuid,
       label: String(decoding: superblock.label, as: UTF8.self),
-      splitLinkCount: 0,
+      joinedLinkCount: 0,
       correctedInodeCount: 0
     )
   }

@@ -36,10 +36,10 @@ package struct Ext4Result: Hashable, Sendable {
   /// 16 bytes.
   package var uuid: [UInt8]
   package var label: String
-  /// Names of symbolic links that share a file in the tree and have one each in the image.
-  package var splitLinkCount: Int
+  /// Further names of symbolic links, which mkfs.ext4 takes for links of their own.
+  package var joinedLinkCount = 0
   /// Inodes that were corrected after mkfs.ext4.
-  package var correctedInodeCount: Int
+  package var correctedInodeCount = 0
 
   /// The UUID as it is usually written.
   package var uuidText: String {

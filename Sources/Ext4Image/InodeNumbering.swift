@@ -8,8 +8,8 @@ package import FileTree
 ///
 /// mkfs walks depth first with names sorted as bytes and takes the next free number for each file
 /// that it has not met before. A further name of a file is a link to the inode of the first one,
-/// except that each name of a symbolic link gets an inode of its own. The root is 2, and a directory
-/// `lost+found` in the root is 11, which mkfs has made already.
+/// except that each name of a symbolic link gets an inode of its own, until they are joined. The
+/// root is 2, and a directory `lost+found` in the root is 11, which mkfs has made already.
 package struct InodeNumbering: Sendable {
   package static let root: UInt32 = 2
   package static let lostAndFound: UInt32 = 11
@@ -20,16 +20,21 @@ package struct InodeNumbering: Sendable {
     package var node: NodeID
     /// The place of its first name in the tree's child table; `nil` for the root.
     package var place: Int?
+    /// The inode of the same link's first name, if this is a further one: it goes when the two are
+    /// joined.
+    package var joins: UInt32?
   }
 
   /// All inodes of the tree, in the order in which mkfs makes them: ascending, but for `lost+found`.
-  package let assignments: [Assignment]
+  package private(set) var assignments: [Assignment]
   /// The inode of each name, by its place in the tree's child table.
-  package let inodeOfPlace: [UInt32]
-  /// The highest number in use.
+  package private(set) var inodeOfPlace: [UInt32]
+  /// The highest number in use, before any links are joined.
   package let last: UInt32
   /// Inodes beyond one a file: the further names of symbolic links.
   package let splitLinkCount: Int
+  /// Whether all names of a symbolic link have one inode.
+  package private(set) var isJoined: Bool
 
   /// `firstFree` is 12 on a file system without an orphan file.
   ///
@@ -41,6 +46,20 @@ package struct InodeNumbering: Sendable {
     inodeOfPlace = walk.inodeOfPlace
     last = walk.next - 1
     splitLinkCount = walk.splitLinkCount
+    isJoined = splitLinkCount == 0
+  }
+
+  /// The numbers when each further name of a symbolic link has the inode of its first one.
+  package func joined() -> InodeNumbering {
+    var joined = self
+    for assignment in assignments {
+      if let place = assignment.place, let kept = assignment.joins {
+        joined.inodeOfPlace[place] = kept
+      }
+    }
+    joined.assignments.removeAll { $0.joins != nil }
+    joined.isJoined = true
+    return joined
   }
 
   /// The path of an inode's first name, for messages: looked for only when something is wrong.
@@ -97,8 +116,10 @@ private struct NumberingWalk {
     }
     let inode = try number(of: child)
     inodeOfPlace[place] = inode
-    inodeOfNode[Int(child.node.index)] = inode
-    assignments.append(.init(inode: inode, node: child.node, place: place))
+    if known == 0 { inodeOfNode[Int(child.node.index)] = inode }
+    assignments.append(
+      .init(inode: inode, node: child.node, place: place, joins: known == 0 ? nil : known)
+    )
     if node.kind == .directory { levels.append(tree.childRange(of: node)) }
   }
 

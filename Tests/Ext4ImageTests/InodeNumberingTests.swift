@@ -23,6 +23,21 @@ import Testing
     #expect(numbering.last == 18)
     #expect(numbering.splitLinkCount == 1)
     #expect(numbering.assignments.map(\.inode) == [2, 12, 13, 14, 15, 16, 11, 17, 18])
+    #expect(numbering.assignments.map(\.joins) == [nil, nil, nil, nil, nil, 12, nil, nil, nil])
+    #expect(!numbering.isJoined)
+  }
+
+  @Test func `of symbolic links are those of their first names when they are joined`() throws {
+    let files = SourceDirectory([
+      .link("a", to: "x"), .directory("b"), .hardLink("b/a", to: "a"), .hardLink("b/c", to: "a"),
+      .file("d"),
+    ])
+    let tree = try files.tree
+    let joined = try InodeNumbering(of: tree).joined()
+    #expect(names(of: tree, joined) == ["a 12", "b 13", "b/a 12", "b/c 12", "d 16"])
+    #expect(joined.assignments.map(\.inode) == [2, 12, 13, 16])
+    #expect(joined.isJoined)
+    #expect(joined.last == 16)
   }
 
   @Test func `begin one later where there is an orphan file`() throws {

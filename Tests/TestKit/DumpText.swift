@@ -38,25 +38,7 @@ package struct DumpText: Equatable, Sendable {
     }
   }
 
-  /// What mkfs.ext4 makes of it: each name of a symbolic link becomes a link of its own.
-  package var withSplitLinks: DumpText {
-    var links: [Substring: ArraySlice<Substring>] = [:]
-    return changingLines { fields in
-      var fields = fields
-      if fields.count == 2, fields[1].hasPrefix("@"), let first = links[fields[1].dropFirst()] {
-        return [fields[0]] + first
-      }
-      if fields.count > 2, fields[DumpText.mode].hasPrefix("12") {
-        fields[DumpText.linkCount] = "1"
-        links[fields[0]] = fields.dropFirst()
-      }
-      return fields
-    }
-  }
-
-  // The places of fields in a line that is no hard link's.
-  private static let mode = 2
-  private static let linkCount = 3
+  /// Where the attributes begin in a line that is no hard link's.
   private static let attributes = 10
 
   private func changingLines(_ change: ([Substring]) -> [Substring]) -> DumpText {

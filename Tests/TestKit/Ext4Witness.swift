@@ -50,18 +50,6 @@ package struct Ext4Witness {
     return witness.walk()
   }
 
-  /// What `rows` of a tree become in an ext4 file that mkfs.ext4 made: every name of a symbolic link
-  /// has an inode of its own.
-  package static func splittingSymbolicLinks(_ rows: [DumpRow]) -> [DumpRow] {
-    rows.map { row in
-      guard row.mode & 0o170000 == 0o120000 else { return row }
-      var alone = row
-      alone.linkCount = 1
-      alone.hardLinkTo = nil
-      return alone
-    }
-  }
-
   private init(image: URL, directory: URL) {
     self.image = image
     self.directory = directory
