@@ -81,13 +81,40 @@ struct ReproducibleTests {
     #expect(identifiers.count == requests.count)
   }
 
-  @Test func `the time of making is the image's`() throws {
+  struct Date: Sendable {
+    var created: String?
+    var made: String
+  }
+
+  /// Source: RFC 3339.
+  static let dates = [
+    Date(created: nil, made: "Thu Jan  1 00:00:01 1970"),
+    Date(created: "0001-01-01T00:00:00Z", made: "Thu Jan  1 00:00:01 1970"),
+    Date(created: "1970-01-01T00:00:00Z", made: "Thu Jan  1 00:00:01 1970"),
+    Date(created: "2001-09-09T01:46:40Z", made: "Sun Sep  9 01:46:40 2001"),
+    Date(created: "2001-09-09T01:46:40.123456789Z", made: "Sun Sep  9 01:46:40 2001"),
+    Date(created: "2001-09-09T03:46:40+02:00", made: "Sun Sep  9 01:46:40 2001"),
+    Date(created: "2037-12-31T23:59:59Z", made: "Thu Dec 31 23:59:59 2037"),
+    Date(created: "9999-12-31T23:59:59Z", made: "Tue Jan 19 03:14:07 2038"),
+    Date(created: "yesterday", made: "Thu Jan  1 00:00:01 1970"),
+    Date(created: "", made: "Thu Jan  1 00:00:01 1970"),
+  ]
+
+  @Test(arguments: dates)
+  func `the time of making is when the image says that it was made`(_ date: Date) throws {
+    let place = try Workplace()
+    let fixture = try ImageFixture(at: place.appending("image"))
+    let layer = ImageFixture.Layer.plain(TarBytes.archive([.file("file", "content")]))
+    try fixture.write(index: [try fixture.addImage([layer], created: date.created).named("x")])
+    try materialize(place, ["oci:../image", "out.ext4"])
+    let fields = try Superblock.fields(of: place.home + "/out.ext4")
+    #expect(fields["Filesystem created"] == date.made)
+    #expect(fields["Last write time"] == date.made)
+  }
+
+  @Test func `on request the time is the present`() throws {
     let place = try Workplace()
     let image = try SmallImage(in: place)
-    try materialize(place, [image.reference, "out.ext4"])
-    let fields = try Superblock.fields(of: place.home + "/out.ext4")
-    // The configuration of this image has no date.
-    #expect(fields["Filesystem created"] == "Thu Jan  1 00:00:01 1970")
     try materialize(place, ["--no-reproducible", image.reference, "now.ext4"])
     let now = try Superblock.fields(of: place.home + "/now.ext4")
     #expect(now["Filesystem created"]?.hasSuffix(" 1970") == false)

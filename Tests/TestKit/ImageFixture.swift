@@ -130,13 +130,15 @@ package final class ImageFixture: Sendable {
     _ layers: [Layer],
     platform: String = "linux/amd64",
     types: MediaTypes = .oci,
-    labels: [String: String] = [:]
+    labels: [String: String] = [:],
+    created: String? = nil
   ) throws -> Entry {
     let entries = try layers.map { try addBlob($0.blob, mediaType: $0.mediaType) }
     let configuration = Self.configuration(
       diffIDs: layers.map(\.diffID),
       platform: platform,
-      labels: labels
+      labels: labels,
+      created: created
     )
     let config = try addBlob(
       Self.encode(configuration),
@@ -226,9 +228,11 @@ package final class ImageFixture: Sendable {
   private static func configuration(
     diffIDs: [String],
     platform: String,
-    labels: [String: String]
+    labels: [String: String],
+    created: String? = nil
   ) -> [String: Any] {
     var configuration = platformObject(platform)
+    configuration["created"] = created
     configuration["config"] = ["Labels": labels, "Env": ["PATH=/bin"]] as [String: Any]
     configuration["rootfs"] = ["type": "layers", "diff_ids": diffIDs] as [String: Any]
     return configuration
