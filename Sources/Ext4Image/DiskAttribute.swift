@@ -93,9 +93,25 @@ extension DiskAttribute {
   /// In the block: 4096 bytes, less 32 for its header and 4 for the end mark.
   private static let blockCapacity = 4096 - 32 - 4
 
+  /// The same for inodes and blocks of other sizes.
+  static func placement(
+    of attributes: [DiskAttribute],
+    in superblock: Ext4Superblock
+  ) -> Placement {
+    placement(
+      of: attributes,
+      inodeCapacity: inodeCapacity + superblock.inodeByteCount - 256,
+      blockCapacity: blockCapacity + superblock.blockByteCount - 4096
+    )
+  }
+
   /// Follows e2fsprogs: in the order given, each into the inode if it still fits there, else into the
   /// block.
-  static func placement(of attributes: [DiskAttribute]) -> Placement {
+  static func placement(
+    of attributes: [DiskAttribute],
+    inodeCapacity: Int = inodeCapacity,
+    blockCapacity: Int = blockCapacity
+  ) -> Placement {
     var inodeRoom = inodeCapacity
     var blockRoom = blockCapacity
     for attribute in attributes {

@@ -68,6 +68,9 @@ package enum Ext4Error: Error, Equatable, Sendable {
   /// A device gives back something else than what was written to it, from this byte on.
   case deviceDiffers(FilePath, byte: UInt64)
 
+  /// Nothing was added to an image.
+  case injection(InjectionProblem)
+
   // The result.
   /// The image is not the file system that was asked for: `what`, at this byte.
   case malformedImage(what: String, byte: UInt64)
@@ -104,6 +107,7 @@ extension Ext4Error: CustomStringConvertible {
     case .imageFull: "use a larger --size"
     case .diskFull: "free some space, or write to another disk"
     case .outputIsNotAFile: "name a file that does not exist yet, or a regular file to replace"
+    case .injection(let problem): problem.hint
     default: diskHint
     }
   }
@@ -178,6 +182,7 @@ extension Ext4Error: CustomStringConvertible {
         + EscapedBytes.string(name)
     case .numberingDiffers(let expected, let actual):
       "debugfs: inodes are not numbered as predicted: expected \(expected), got \(actual)"
+    case .injection(let problem): problem.description
     case .sourceFailed: "a read from the source failed"
     case .cancelled: "interrupted"
     default: ""

@@ -11,14 +11,27 @@ package struct Ext4FeatureBits: Hashable, Sendable {
   /// What a program has to know to write.
   package var readOnlyCompatible: UInt32
 
+  init(compatible: UInt32, incompatible: UInt32, readOnlyCompatible: UInt32) {
+    self.compatible = compatible
+    self.incompatible = incompatible
+    self.readOnlyCompatible = readOnlyCompatible
+  }
+
+  /// Of a superblock's 1024 bytes.
+  init(superblock record: [UInt8]) {
+    compatible = record.little(UInt32.self, at: 0x5C)
+    incompatible = record.little(UInt32.self, at: 0x60)
+    readOnlyCompatible = record.little(UInt32.self, at: 0x64)
+  }
+
   static let needsRecovery: UInt32 = 0x4
   static let is64Bit: UInt32 = 0x80
   static let orphanPresent: UInt32 = 0x10000
 
   /// All that the reader understands.
   ///
-  /// Left out are compressed files, devices that are only a journal, group descriptors in other places
-  /// (meta_bg), and data in directory entries.
+  /// Left out are compressed files, devices that are only a journal, group descriptors in other
+  /// places (meta_bg), and data in directory entries.
   static let readable = Ext4FeatureBits(
     compatible: .max,
     incompatible: 0x2 | needsRecovery | 0x40 | is64Bit | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000
@@ -28,8 +41,8 @@ package struct Ext4FeatureBits: Hashable, Sendable {
 
   /// All that debugfs keeps right when it adds and removes files.
   ///
-  /// It knows no quotas, leaves attributes that have inodes of their own behind, takes no part in the
-  /// protection against several mounts, and writes no encrypted names. Blocks that files share,
+  /// It knows no quotas, leaves attributes that have inodes of their own behind, takes no part in
+  /// the protection against several mounts, and writes no encrypted names. Blocks that files share,
   /// clusters and inline data would make other numbers of everything here.
   static let writable = Ext4FeatureBits(
     compatible: 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x200 | 0x400 | 0x800 | 0x1000,

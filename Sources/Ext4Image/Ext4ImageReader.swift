@@ -1,15 +1,16 @@
-// Reads inodes, attributes, link targets, directories and the content of files from an ext2, ext3 or ext4
-// image file, to check what the tools have written and to find what is there already. Writes nothing. A
-// second program beside the tools, on purpose: what both agree on can be relied on. How content is found
-// is in Ext4ImageReader+Content.swift, how paths are in Ext4ImageReader+Lookup.swift.
+// Reads inodes, attributes, link targets, directories and the content of files from an ext2, ext3
+// or ext4 image file, to check what the tools have written and to find what is there already.
+// Writes nothing. A second program beside the tools, on purpose: what both agree on can be relied
+// on. How content is found is in Ext4ImageReader+Content.swift, how paths are in
+// Ext4ImageReader+Lookup.swift.
 
 import Glibc
 package import SystemPackage
 
 /// An open ext4 image.
 ///
-/// Not for several threads at once: it keeps the piece of the inode table that it read last. Nothing that
-/// an image holds makes it trap, or work without end.
+/// Not for several threads at once: it keeps the piece of the inode table that it read last.
+/// Nothing that an image holds makes it trap, or work without end.
 package struct Ext4ImageReader {
   package let superblock: Ext4Superblock
   let file: OpenFile

@@ -26,6 +26,11 @@ package struct Ext4Superblock: Hashable, Sendable {
   package let features: Ext4FeatureBits
   /// `s_state`: 1, cleanly unmounted; 2, errors were found.
   let state: UInt16
+  /// Seconds since 1970.
+  let lastMounted: UInt32
+  let lastChecked: UInt32
+  /// Blocks for descriptors of groups to come, where there is a resize inode.
+  let reservedDescriptorBlocks: UInt16
   /// The first of the inodes whose removal was under way; 0: none.
   let lastOrphan: UInt32
   /// 16 bytes.
@@ -44,18 +49,14 @@ package struct Ext4Superblock: Hashable, Sendable {
     precondition(record.count == Self.byteCount, "superblock of a wrong size")
     func word(_ offset: Int) -> UInt32 { record.little(UInt32.self, at: offset) }
     func half(_ offset: Int) -> UInt16 { record.little(UInt16.self, at: offset) }
-    if half(0x38) != 0xEF53 { throw Self.malformed("no superblock", 0x38) }
+    if !Self.isOne(record) { throw Self.malformed("no superblock", 0x38) }
     guard word(0x18) <= 6 else { throw Self.malformed("unknown block size", 0x18) }
     blockShift = 10 + word(0x18)
     // revision 0 has no fields for what later ones may choose
     let isFirstRevision = word(0x4C) == 0
     inodeByteCount = isFirstRevision ? 128 : Int(half(0x58))
     firstInode = isFirstRevision ? 11 : word(0x54)
-    features = Ext4FeatureBits(
-      compatible: word(0x5C),
-      incompatible: word(0x60),
-      readOnlyCompatible: word(0x64)
-    )
+    features = Ext4FeatureBits(superblock: record)
     let is64Bit = features.incompatible & Ext4FeatureBits.is64Bit != 0
     inodeCount = word(0x0)
     freeInodeCount = word(0x10)
@@ -66,6 +67,9 @@ package struct Ext4Superblock: Hashable, Sendable {
     freeBlockCount = UInt64(is64Bit ? word(0x158) : 0) << 32 | UInt64(word(0xC))
     descriptorByteCount = is64Bit ? Int(half(0xFE)) : 32
     state = half(0x3A)
+    lastMounted = word(0x2C)
+    lastChecked = word(0x40)
+    reservedDescriptorBlocks = half(0xCE)
     lastOrphan = word(0xE8)
     uuid = Array(record[0x68..<0x78])
     label = Array(record[0x78..<0x88].prefix { $0 != 0 })
@@ -75,6 +79,9 @@ package struct Ext4Superblock: Hashable, Sendable {
       !hasChecksums ? nil : storesSeed ? word(0x270) : CRC32C.update(.max, uuid)
     try check()
   }
+
+  /// Whether `record` has the magic number.
+  static func isOne(_ record: [UInt8]) -> Bool { record.little(UInt16.self, at: 0x38) == 0xEF53 }
 
   private static func malformed(_ what: String, _ field: UInt64) -> Ext4Error {
     .malformedImage(what: what, byte: offset + field)
@@ -106,6 +113,21 @@ package struct Ext4Superblock: Hashable, Sendable {
     if let unknown = features.names(outside: .readable).first {
       throw Self.malformed("a feature that is not known here: \(unknown)", 0x60)
     }
+  }
+
+  /// Why the file system must not be worked on as it is, in words; `nil` where nothing is the
+  /// matter.
+  var whatIsUnclean: String? {
+    if features.incompatible & Ext4FeatureBits.needsRecovery != 0 {
+      return "its journal waits to be replayed, or it is mounted"
+    }
+    // state: 1, cleanly unmounted; 2, errors were found
+    if state & 1 == 0 { return "was not unmounted, or is mounted" }
+    if state & 2 != 0 { return "has errors" }
+    if lastOrphan != 0 || features.readOnlyCompatible & Ext4FeatureBits.orphanPresent != 0 {
+      return "has files whose removal was under way"
+    }
+    return nil
   }
 
   /// Where an inode's record lies: its group, and its index in the group's table.

@@ -14,6 +14,8 @@ package final class WorkDirectory: Sendable {
 
   package static let imageName = "image"
   package static let batchName = "batch"
+  /// Content of files on its way into an image.
+  package static let contentPrefix = "content-"
 
   /// 64 random bits in hexadecimal.
   private static let suffixCount = 16
@@ -110,6 +112,6 @@ package final class WorkDirectory: Sendable {
 
   private static func isFileOfOurs(_ name: [UInt8]) -> Bool {
     name == Array(imageName.utf8) || name == Array(batchName.utf8)
-      || name.starts(with: "value-".utf8)
+      || name.starts(with: "value-".utf8) || name.starts(with: contentPrefix.utf8)
   }
 }
