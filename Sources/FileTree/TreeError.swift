@@ -33,6 +33,12 @@ package enum TreeError: Error, Hashable, Sendable {
   case directoryInTheWay(path: [UInt8], layer: Int, member: TarOffset)
   /// An added file's path leads through something that is neither a directory nor a link.
   case parentIsNotADirectory(path: [UInt8], parent: [UInt8], layer: Int, member: TarOffset)
+  /// Not `[u:|g:]FIRST:TO:COUNT`, or ids that there are none of.
+  case malformedOwnerRange(String)
+  /// A range of an owner map with an id that another one has, inside or outside.
+  case overlappingOwnerRanges(String)
+  /// An id of a file, of its access control list, or of the root that its capabilities are for.
+  case ownerNotMapped(OwnerKind, id: UInt32, path: [UInt8])
 }
 
 extension TreeError: CustomStringConvertible {
@@ -62,6 +68,12 @@ extension TreeError: CustomStringConvertible {
     case .directoryInTheWay(let path, _, _): "\(printable(path)): is a directory in the image"
     case .parentIsNotADirectory(let path, let parent, _, _):
       "\(printable(path)): \(printable(parent)) is not a directory in the image"
+    case .malformedOwnerRange(let text):
+      "\(text): not an owner range: FIRST:TO:COUNT, with u: or g: in front for one kind of ids"
+    case .overlappingOwnerRanges(let text):
+      "\(text): another owner range has some of these ids, inside or outside"
+    case .ownerNotMapped(let kind, let id, let path):
+      "\(printable(path)): no owner range has \(kind) \(id)"
     }
   }
 
@@ -69,7 +81,7 @@ extension TreeError: CustomStringConvertible {
   package var layer: Int? {
     switch self {
     case .malformedTable, .tableTooLarge, .treeTooLarge, .invalidPath, .malformedWhiteout,
-      .emptySymbolicLink:
+      .emptySymbolicLink, .malformedOwnerRange, .overlappingOwnerRanges, .ownerNotMapped:
       nil
     case .rootIsNotADirectory(let layer, _), .symbolicLinkLoop(_, let layer, _),
       .hardLinkTargetMissing(_, _, let layer, _), .hardLinkToDirectory(_, _, let layer, _),
@@ -82,7 +94,9 @@ extension TreeError: CustomStringConvertible {
   /// The position of the member that it is about, in its layer's tar stream.
   package var member: TarOffset? {
     switch self {
-    case .malformedTable, .tableTooLarge, .treeTooLarge: nil
+    case .malformedTable, .tableTooLarge, .treeTooLarge, .malformedOwnerRange,
+      .overlappingOwnerRanges, .ownerNotMapped:
+      nil
     case .invalidPath(_, let member), .malformedWhiteout(let member),
       .rootIsNotADirectory(_, let member), .emptySymbolicLink(let member),
       .hardLinkTargetMissing(_, _, _, let member), .hardLinkToDirectory(_, _, _, let member),
