@@ -111,9 +111,13 @@ struct ProgressDisplayTests {
       return status.contains(") T ")
     }
     let count = try waiting.typescript().components(separatedBy: "reading layers: ").count
-    // script(1) stops with what it runs, and continues it.
-    program.send(SIGCONT)
-    try waiting.waitForBlock(count)
+    // script(1) stops with what it runs, a moment later, and continues it: sent before, the signal
+    // would be lost.
+    try Program.wait(for: "the block after the stop") {
+      program.send(SIGCONT)
+      usleep(50_000)
+      return try waiting.typescript().components(separatedBy: "reading layers: ").count > count
+    }
     try waiting.release()
     #expect(try program.finish().status == 0)
     let text = try waiting.typescript()

@@ -12,6 +12,9 @@ struct ConfigurationHelperTests {
   private static let notFound = "echo 'credentials not found in native keychain'; exit 1"
   private static let basic = Credentials.basic(user: "u", password: "p")
 
+  /// Long, since the tests beside it may keep every thread for a while.
+  private static let patience = Duration.seconds(600)
+
   /// A machine whose `config.json` is `configuration` and whose helper `test` is `script`.
   private func machine(
     _ script: String?,
@@ -27,7 +30,7 @@ struct ConfigurationHelperTests {
     _ machine: ConfigurationMachine,
     _ name: String = "a.io/x",
     helpers: [String] = [],
-    timeout: Duration = .seconds(30)
+    timeout: Duration = Self.patience
   ) async throws -> FoundCredentials? {
     let store = CredentialStore(machine.places, helpers: helpers, helperTimeout: timeout)
     let source = PullSource(name: try imageName(name), isInsecure: false, isMirror: false)
@@ -37,7 +40,7 @@ struct ConfigurationHelperTests {
   private func expect(
     _ fault: HelperFault,
     _ machine: ConfigurationMachine,
-    timeout: Duration = .seconds(30)
+    timeout: Duration = Self.patience
   ) async {
     let error = RegistryError.helperFailed(name: "test", fault)
     #expect(error.kind == .unavailable)
@@ -182,7 +185,7 @@ struct ConfigurationHelperTests {
     FailureRow("while :; do echo flood; done", .outputTooLarge(limit: 64 << 10)),
   ]
 
-  @Test(.timeLimit(.minutes(1)), arguments: failureRows)
+  @Test(.timeLimit(.minutes(15)), arguments: failureRows)
   func `a helper that fails is an error that shows nothing it said`(
     _ row: FailureRow
   ) async throws {
@@ -196,7 +199,7 @@ struct ConfigurationHelperTests {
   }
 
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(15)),
     arguments: [
       "exec sleep 1000", "sleep 1000", "trap '' TERM; sleep 1000", "exec >&-; sleep 1000",
     ]
@@ -214,7 +217,7 @@ struct ConfigurationHelperTests {
     for pid in pids { #expect(await isGone(pid), "\(pid) lives") }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(15)))
   func `a cancelled look-up ends the helper and says so`() async throws {
     let machine = try machine("echo > \"$HOME/started\"; exec sleep 1000")
     var located = machine
@@ -228,10 +231,10 @@ struct ConfigurationHelperTests {
     await #expect(throws: RegistryError.cancelled) { try await task.value }
   }
 
-  @Test(.timeLimit(.minutes(1)))
+  @Test(.timeLimit(.minutes(15)))
   func `what a helper leaves running does not hold up its answer`() async throws {
-    let machine = try machine("sleep 10 & server=$(cat); \(Self.answer)")
-    let found = try await lookUp(machine, timeout: .seconds(5))
+    let machine = try machine("sleep 400 & server=$(cat); \(Self.answer)")
+    let found = try await lookUp(machine, timeout: .seconds(390))
     #expect(found?.credentials == Self.basic)
   }
 
