@@ -10,11 +10,11 @@ import Offsets
 package struct ImageFiles: Sendable {
   package let tree: Tree
   package let warnings: TreeWarnings
-  private let layers: [LayerReader]
+  private let layers: [LayerBytes]
 
-  init(_ merged: MergedTree, layers: [LayerReader]) {
-    tree = merged.tree
-    warnings = merged.warnings
+  init(tree: Tree, warnings: TreeWarnings, layers: [LayerBytes]) {
+    self.tree = tree
+    self.warnings = warnings
     self.layers = layers
   }
 
@@ -39,12 +39,12 @@ package struct ImageFiles: Sendable {
     guard file.kind == .regular, offset < file.size else { return 0 }
     let count = Int(min(UInt64(buffer.count), file.size - offset))
     let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
-    let reader = layers[Int(file.layer)]
+    let layer = layers[Int(file.layer)]
     if !tree.isSparse(file) {
       let start = TarOffset(file.data.bytes + offset)
-      return try reader.read(at: start, into: wanted, decoding: decoding) ? count : nil
+      return try layer.read(at: start, into: wanted, decoding: decoding) ? count : nil
     }
-    return try readSparse(file, at: offset, into: wanted, from: reader, decoding: decoding)
+    return try readSparse(file, at: offset, into: wanted, from: layer, decoding: decoding)
       ? count : nil
   }
 
@@ -52,7 +52,7 @@ package struct ImageFiles: Sendable {
     _ file: Node,
     at offset: UInt64,
     into buffer: UnsafeMutableRawBufferPointer,
-    from reader: LayerReader,
+    from layer: LayerBytes,
     decoding: Decoding
   ) throws(LayersError) -> Bool {
     buffer.initializeMemory(as: UInt8.self, repeating: 0)
@@ -65,7 +65,7 @@ package struct ImageFiles: Sendable {
         rebasing: buffer[Int(first - offset)..<Int(last - offset)]
       )
       let start = TarOffset(segment.tar.bytes + (first - segment.file.bytes))
-      guard try reader.read(at: start, into: part, decoding: decoding) else { return false }
+      guard try layer.read(at: start, into: part, decoding: decoding) else { return false }
     }
     return true
   }

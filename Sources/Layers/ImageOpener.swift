@@ -1,19 +1,39 @@
-// From a resolved image to files that can be read: layers indexed side by side, then merged. Blocks
-// until the last layer is known to be what its digests say.
+// From a resolved image to files that can be read: layers indexed side by side, then merged with what is
+// laid over them. Blocks until the last layer is known to be what its digests say.
 
 import Dispatch
 package import FileTree
 package import ImageStore
-import OCISpec
+package import OCISpec
 import SeekableCompression
 import Synchronization
 import SystemPackage
 
-/// An image whose every layer was found to be right.
+/// An image whose every layer was found to be right, and what was laid over it.
 package struct OpenedImage: Sendable {
   package let files: ImageFiles
-  /// One for each layer, base first.
+  /// One for each layer of the image, base first; added layers have none.
   package let indexes: [LayerIndex]
+  /// Of everything that was added: names, attributes and contents; `nil` where nothing was.
+  package let additionsDigest: Digest?
+  package let additionWarnings: [AdditionWarning]
+  let stack: LayerStack
+
+  /// The image with more laid over it.
+  ///
+  /// The image's layers are not read again.
+  ///
+  /// - Throws: `.addition`, `.scratch`, `.merge`.
+  package func adding(_ additions: [Addition]) throws(LayersError) -> OpenedImage {
+    var stack = stack
+    try stack.add(additions)
+    return try stack.merged()
+  }
+
+  /// The option, with its value, that added a node; `nil` for a node of the image.
+  package func additionName(of node: Node) -> String? {
+    node.entry == Node.implicitEntry ? nil : stack.additionName(of: node)
+  }
 }
 
 package struct ImageOpener: Sendable {
@@ -31,41 +51,48 @@ package struct ImageOpener: Sendable {
     self.cacheByteLimit = cacheByteLimit
   }
 
-  /// Opens `image`.
+  /// Opens `image` and lays `additions` over it, the last one on top.
   ///
+  /// `owners` shifts the ids of the whole tree, also of what is added later.
   /// `progress` is called from several threads.
   ///
   /// - Throws: the error of the lowest layer that has one, or the merge's.
   package func open(
     _ image: ResolvedImage,
+    additions: [Addition] = [],
+    owners: OwnerMap? = nil,
     progress: ByteProgress = { _ in }
   ) throws(LayersError) -> OpenedImage {
-    let layers = try openLayers(image, progress: progress)
-    let merged: MergedTree
-    do throws(TreeError) {
-      merged = try TreeBuilder.merge(layers.map(\.index.table), lowerLinks: lowerLinks)
-    } catch {
-      throw name(error, in: image)
+    var stack = emptyStack(owners)
+    for layer in try openLayers(image, progress: progress) {
+      stack.append(layer.index, source: layer.source, copy: layer.copy)
     }
-    let cache = SpanCache(byteLimit: cacheByteLimit)
-    let readers = layers.enumerated().map { number, layer in
-      LayerReader(
-        layer.index,
-        number: number,
-        source: layer.source,
-        copy: layer.copy,
-        cache: cache
-      )
-    }
-    return OpenedImage(
-      files: ImageFiles(merged, layers: readers),
-      indexes: layers.map(\.index)
+    try stack.add(additions)
+    return try stack.merged()
+  }
+
+  /// Makes a tree of `additions` alone.
+  package func open(
+    additions: [Addition],
+    owners: OwnerMap? = nil
+  ) throws(LayersError) -> OpenedImage {
+    var stack = emptyStack(owners)
+    try stack.add(additions)
+    return try stack.merged()
+  }
+
+  private func emptyStack(_ owners: OwnerMap?) -> LayerStack {
+    LayerStack(
+      store: store,
+      lowerLinks: lowerLinks,
+      owners: owners,
+      cache: SpanCache(byteLimit: cacheByteLimit)
     )
   }
 
   private struct OpenedLayer: Sendable {
     let index: LayerIndex
-    let source: any ByteSource
+    let source: BlobSource
     let copy: SeekableCopy?
   }
 
@@ -109,13 +136,5 @@ package struct ImageOpener: Sendable {
       source: source,
       copy: try store.seekableCopy(of: index, from: source)
     )
-  }
-
-  /// The merge counts layers; people know them by digest.
-  private func name(_ error: TreeError, in image: ResolvedImage) -> LayersError {
-    guard let number = error.layer, image.layers.indices.contains(number) else {
-      return .merge(error)
-    }
-    return .entries(layer: image.layers[number].descriptor.digest, error)
   }
 }

@@ -1,6 +1,6 @@
 // What a layer's pass tolerated, as data: kinds with a count and the first place.
 
-import FileTree
+package import FileTree
 package import Offsets
 import SeekableCompression
 import TarFormat
@@ -58,7 +58,7 @@ struct WarningCounter {
 
 extension ExtendedAttributeRefusal {
   /// The refusal as a warning's text.
-  var warningText: String {
+  package var warningText: String {
     switch self {
     case .notPartOfTheImage: "label or overlay mark left out"
     case .unknownNamespace: "extended attribute of an unknown namespace left out"

@@ -23,6 +23,11 @@ package enum LayersError: Error, Equatable, Sendable {
   case blobChanged(layer: Digest, at: BlobOffset)
   /// The blob ends before bytes that its index says it has.
   case endsEarly(layer: Digest, at: TarOffset)
+  /// What is laid over the image; the text is the option that asked for it, with its value.
+  case addition(String, AdditionFault)
+  /// The file in which contents of what is added are kept.
+  case scratch(ImageStoreError)
+  case scratchEndsEarly(at: TarOffset)
 }
 
 extension LayersError {
@@ -38,20 +43,38 @@ extension LayersError {
 
 extension LayersError: CustomStringConvertible {
   package var description: String {
+    layer.map { "layer \($0): \(problem)" } ?? problem
+  }
+
+  /// The error without the layer's digest, for layers that are known by another name.
+  package var problem: String {
     switch self {
-    case .digestMismatch(let layer, let actual):
-      "layer \(layer): the blob's digest is \(actual)"
-    case .diffIDMismatch(let layer, let expected, let actual):
-      "layer \(layer): the diffID is \(actual), the image's configuration says \(expected)"
-    case .compression(let layer, let error): "layer \(layer): \(error)"
-    case .tar(let layer, let error): "layer \(layer): \(error)"
-    case .entries(let layer, let error): "layer \(layer): \(error)"
+    case .digestMismatch(_, let actual): "the blob's digest is \(actual)"
+    case .diffIDMismatch(_, let expected, let actual):
+      "the diffID is \(actual), the image's configuration says \(expected)"
+    case .compression(_, let error): "\(error)"
+    case .tar(_, let error): "\(error)"
+    case .entries(_, let error): "\(error)"
     case .merge(let error): "\(error)"
-    case .store(let layer, let error): "layer \(layer): \(error)"
-    case .blobChanged(let layer, let offset):
-      "layer \(layer): the blob has changed since it was verified, at or after blob byte \(offset)"
-    case .endsEarly(let layer, let offset):
-      "layer \(layer): the tar stream ends early, at tar byte \(offset)"
+    case .store(_, let error): "\(error)"
+    case .blobChanged(_, let offset):
+      "the blob has changed since it was verified, at or after blob byte \(offset)"
+    case .endsEarly(_, let offset): "the tar stream ends early, at tar byte \(offset)"
+    case .addition(let name, let fault): name.isEmpty ? "\(fault)" : "\(name): \(fault)"
+    case .scratch(let error): "\(error)"
+    case .scratchEndsEarly(let offset):
+      "the copy of what was added ends early, at byte \(offset)"
+    }
+  }
+
+  /// The layer of an image that it is about.
+  private var layer: Digest? {
+    switch self {
+    case .digestMismatch(let layer, _), .diffIDMismatch(let layer, _, _),
+      .compression(let layer, _), .tar(let layer, _), .entries(let layer, _),
+      .store(let layer, _), .blobChanged(let layer, _), .endsEarly(let layer, _):
+      layer
+    case .merge, .addition, .scratch, .scratchEndsEarly: nil
     }
   }
 }

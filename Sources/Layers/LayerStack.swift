@@ -1,0 +1,207 @@
+// The layers of an open image, those that were laid over it too, and how they become files. What is
+// added later goes on top, and everything is merged again: the layers stay as they are.
+
+import FileTree
+import FlatArrays
+import ImageStore
+import OCISpec
+import Offsets
+import SystemPackage
+
+struct LayerStack: Sendable {
+  /// Base first; the image's own, then the added ones.
+  private var layers: [Layer] = []
+  private let store: LayerStore
+  private let lowerLinks: LowerLinkPolicy
+  private let owners: OwnerMap?
+  private let cache: SpanCache
+  /// Where contents of this machine are kept; made when the first comes.
+  private var scratch: ScratchFile?
+
+  private enum Layer: Sendable {
+    case image(LayerIndex, LayerBytes)
+    case added(AddedLayer)
+
+    var table: LayerTable {
+      switch self {
+      case .image(let index, _): index.table
+      case .added(let layer): layer.table
+      }
+    }
+
+    var role: LayerRole {
+      switch self {
+      case .image: .image
+      case .added(let layer): layer.role
+      }
+    }
+
+    var bytes: LayerBytes {
+      switch self {
+      case .image(_, let bytes): bytes
+      case .added(let layer): layer.bytes
+      }
+    }
+  }
+
+  init(
+    store: LayerStore,
+    lowerLinks: LowerLinkPolicy,
+    owners: OwnerMap?,
+    cache: SpanCache
+  ) {
+    self.store = store
+    self.lowerLinks = lowerLinks
+    self.owners = owners
+    self.cache = cache
+  }
+
+  mutating func append(_ index: LayerIndex, source: BlobSource, copy: SeekableCopy?) {
+    let reader = LayerReader(
+      index,
+      number: layers.count,
+      source: source,
+      copy: copy,
+      cache: cache
+    )
+    layers.append(.image(index, .blob(reader)))
+  }
+
+  var indexes: [LayerIndex] {
+    layers.compactMap { layer in
+      if case .image(let index, _) = layer { index } else { nil }
+    }
+  }
+
+  private var added: [AddedLayer] {
+    layers.compactMap { layer in
+      if case .added(let layer) = layer { layer } else { nil }
+    }
+  }
+
+  // MARK: Adding
+
+  mutating func add(_ additions: [Addition]) throws(LayersError) {
+    if additions.isEmpty { return }
+    let snapshot = HostSnapshot(scratch: try openScratch())
+    for addition in additions {
+      layers.append(.added(try layer(of: addition, snapshot)))
+    }
+  }
+
+  private mutating func openScratch() throws(LayersError) -> ScratchFile {
+    if let scratch { return scratch }
+    do throws(ImageStoreError) {
+      let new = try store.cache.makeScratchFile()
+      scratch = new
+      return new
+    } catch {
+      throw .scratch(error)
+    }
+  }
+
+  private func layer(
+    of addition: Addition,
+    _ snapshot: HostSnapshot
+  ) throws(LayersError) -> AddedLayer {
+    switch addition {
+    case .directory(let path, let owner, let option):
+      return try HostDirectoryWalk.layer(
+        of: path,
+        owner: owner,
+        option: option,
+        snapshot: snapshot,
+        cache: store.cache
+      )
+    case .archive(let path, let option):
+      return try snapshot.layer(
+        ofArchive: path,
+        option: option,
+        number: layers.count,
+        store: store,
+        cache: cache
+      )
+    case .files(let files, let option): return try snapshot.layer(of: files, option: option)
+    case .links(let links, let option): return try snapshot.layer(of: links, option: option)
+    }
+  }
+
+  // MARK: Merging
+
+  func merged() throws(LayersError) -> OpenedImage {
+    let merged: MergedTree
+    do throws(TreeError) {
+      merged = try TreeBuilder.merge(
+        layers.map(\.table),
+        lowerLinks: lowerLinks,
+        roles: layers.map(\.role)
+      )
+    } catch {
+      throw name(error)
+    }
+    return OpenedImage(
+      files: ImageFiles(
+        tree: try owned(merged.tree),
+        warnings: merged.warnings,
+        layers: layers.map(\.bytes)
+      ),
+      indexes: indexes,
+      additionsDigest: digest,
+      additionWarnings: added.flatMap(\.warnings) + warnings(of: merged),
+      stack: self
+    )
+  }
+
+  private func owned(_ tree: Tree) throws(LayersError) -> Tree {
+    guard let owners else { return tree }
+    do throws(TreeError) { return try tree.mappingOwners(owners) } catch { throw .merge(error) }
+  }
+
+  /// Of what was added, in its order; `nil` where nothing was.
+  private var digest: Digest? {
+    let added = added
+    if added.isEmpty { return nil }
+    var whole = ByteEncoder()
+    for layer in added {
+      whole.append(Array("\(layer.role)".utf8))
+      whole.append(layer.digest.bytes)
+    }
+    return DigestHasher.digest(of: whole.bytes, .sha256)
+  }
+
+  /// The merge counts layers; people know an image's by digest, and others by what they asked for.
+  private func name(_ error: TreeError) -> LayersError {
+    guard let number = error.layer, layers.indices.contains(number) else { return .merge(error) }
+    switch layers[number] {
+    case .image(let index, _): return .entries(layer: index.blobDigest, error)
+    case .added(let layer):
+      let fault = layer.isArchive ? AdditionFault.members(error) : .entries(error)
+      return .addition(layer.name(at: error.member), fault)
+    }
+  }
+
+  private func warnings(of merged: MergedTree) -> [AdditionWarning] {
+    var found: [AdditionWarning] = []
+    for place in merged.warnings.places {
+      guard case .added(let layer) = layers[place.layer] else { continue }
+      let name = layer.name(at: place.member)
+      let kind = AdditionWarning.Kind.merge(place.kind)
+      if let known = found.firstIndex(where: { $0.name == name && $0.kind == kind }) {
+        found[known].count += 1
+      } else {
+        let entry = layer.table.entries.first { $0.header == place.member }
+        let path = entry.map { layer.table.path(of: $0) }
+        found.append(AdditionWarning(name: name, kind: kind, count: 1, first: path))
+      }
+    }
+    return found
+  }
+
+  /// What asked for an added node; `nil` for one of the image's.
+  func additionName(of node: Node) -> String? {
+    guard layers.indices.contains(Int(node.layer)), case .added(let layer) = layers[Int(node.layer)]
+    else { return nil }
+    guard layer.table.entries.indices.contains(Int(node.entry)) else { return layer.name(at: nil) }
+    return layer.name(at: layer.table.entries[Int(node.entry)].header)
+  }
+}
