@@ -94,6 +94,10 @@ extension CommandFailure {
       hint = CommandFailure(cause).hint
     case .compression(_, .source): self.init(.inputOutput, "\(error)")
     case .compression(_, .outOfMemory): self.init(.temporary, "\(error)")
+    case .addition(_, let fault): self.init(fault.exitStatus, "\(error)", hint: fault.hint)
+    case .scratch(let cause):
+      self.init(ExitStatus(cause.kind), "\(error)", hint: CommandFailure(cause).hint)
+    case .scratchEndsEarly: self.init(.inputOutput, "\(error)")
     default: self.init(.invalidImage, "\(error)")
     }
   }
@@ -194,6 +198,7 @@ extension Ext4Error {
       .numberingDiffers:
       .unclassified
     case .diskFull, .sourceFailed, .sourceChanged, .deviceDiffers: .inputOutput
+    case .injection(let problem): problem.exitStatus
     case .systemCall(_, _, let errno):
       errno == .permissionDenied || errno == .notPermitted ? .notPermitted : .inputOutput
     case .cancelled: .interrupted

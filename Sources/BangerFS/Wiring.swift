@@ -69,7 +69,7 @@ enum Wiring {
   static func open(
     _ options: TreeOptions
   ) async throws -> (image: ResolvedImage, opened: OpenedImage) {
-    try await open(options.image)
+    try await open(options.image, adding: options.additions)
   }
 
   /// Opens the image: pulls what is missing, and indexes what is not indexed.
@@ -82,22 +82,49 @@ enum Wiring {
     return (image, try open(image, options, progress))
   }
 
+  /// Opens the image and lays over it what `more` says.
+  ///
+  /// What is odd about that is told to people.
+  static func open(
+    _ options: ImageOptions,
+    adding more: AdditionOptions
+  ) async throws -> (image: ResolvedImage, opened: OpenedImage) {
+    // What is written wrong is told before anything is pulled.
+    let (additions, owners) = (try more.additions(), try more.owners())
+    try more.checkUnitNames()
+    let progress = Progress(options.progress.style)
+    defer { progress.close() }
+    let image = try await resolve(options, progress)
+    var opened = try open(image, with: opener(options), progress, adding: additions, owners)
+    opened = try more.enablingUnits(in: opened)
+    for warning in opened.additionWarnings {
+      StandardError.write("warning: \(warning.text)\n")
+    }
+    return (image, opened)
+  }
+
+  /// What opens images as the options say, and makes trees of additions alone.
+  static func opener(_ options: ImageOptions) throws -> ImageOpener {
+    ImageOpener(
+      store: LayerStore.noting(cache: try cache(options.cache)),
+      lowerLinks: options.followsDirectoryLinks ? .follow : .replace
+    )
+  }
+
   static func open(
     _ image: ResolvedImage,
     _ options: ImageOptions,
     _ progress: Progress
   ) throws -> OpenedImage {
-    let opener = ImageOpener(
-      store: LayerStore.noting(cache: try cache(options.cache)),
-      lowerLinks: options.followsDirectoryLinks ? .follow : .replace
-    )
-    return try open(image, with: opener, progress)
+    try open(image, with: opener(options), progress)
   }
 
   static func open(
     _ image: ResolvedImage,
     with opener: ImageOpener,
-    _ progress: Progress
+    _ progress: Progress,
+    adding additions: [Addition] = [],
+    _ owners: OwnerMap? = nil
   ) throws -> OpenedImage {
     allowOpenFiles(for: image.layers.count)
     let total = image.layers.reduce(UInt64(0)) { $0.addingSaturated($1.descriptor.byteCount) }
@@ -105,7 +132,9 @@ enum Wiring {
       ProgressActivity(kind: .readLayers, title: "reading layers", byteCount: total)
     )
     let opened = try endingOnSignals {
-      try opener.open(image) { progress.advance(by: UInt64($0)) }
+      try opener.open(image, additions: additions, owners: owners) {
+        progress.advance(by: UInt64($0))
+      }
     }
     progress.end()
     return opened
