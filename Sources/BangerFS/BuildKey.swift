@@ -2,6 +2,7 @@
 // UUID, hash seed and time, so that two makings are alike; by it earlier results are found.
 
 import Ext4Image
+import FileTree
 import Foundation
 import ImageStore
 import OCISpec
@@ -15,17 +16,17 @@ struct BuildKey: Equatable {
 
   private(set) var lines: [String]
 
-  /// No image where there is only what was added; owners as they were told.
+  /// No image where there is only what was added.
   init(
     image: Digest?,
     additions: Digest?,
-    owners: [String] = [],
+    owners: OwnerMap? = nil,
     followsDirectoryLinks: Bool = false,
     options: Ext4Options
   ) {
     lines = [
       "image \(image?.description ?? "none")", "additions \(additions?.description ?? "none")",
-      "owners \(owners.joined(separator: " "))",
+      "owners \(owners?.description ?? "all")",
       "links \(followsDirectoryLinks ? "follow" : "replace")",
       "label \(options.label.text)", "size \(Self.text(options.size))",
       "journal \(Self.text(options.journal))",

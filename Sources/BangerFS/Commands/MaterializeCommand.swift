@@ -70,12 +70,13 @@ struct MaterializeCommand: AsyncParsableCommand {
     let tools = try await E2fsTools.find()
     try FuseSession.requireDevice()
     let (resolved, opened) = try await Wiring.open(source)
-    guard !resolved.layers.isEmpty else {
+    guard !resolved.layers.isEmpty || opened.additionsDigest != nil else {
       throw CommandFailure(.invalidImage, "\(resolved.reference): the image has no layers")
     }
     let key = BuildKey(
       image: resolved.digest,
-      additions: nil,
+      additions: opened.additionsDigest,
+      owners: try source.additions.owners(),
       followsDirectoryLinks: source.image.followsDirectoryLinks,
       options: options
     )

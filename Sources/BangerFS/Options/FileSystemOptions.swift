@@ -44,6 +44,9 @@ struct FileSystemOptions: ParsableArguments {
     }
   }
 
+  /// Whether anything but the label was asked for.
+  var asksForLayout: Bool { journalSize != nil || hasNoJournal || !features.isEmpty }
+
   static let workDiskLabel = "banger-work"
 
   /// The options for mkfs.ext4, with an identity that is still to be chosen.
