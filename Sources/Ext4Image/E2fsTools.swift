@@ -4,11 +4,13 @@ import FileTree
 import Glibc
 package import SystemPackage
 
-/// mkfs.ext4, debugfs and e2fsck of one machine.
+/// mkfs.ext4 and its companions of one machine.
 package struct E2fsTools: Hashable, Sendable {
   package let mkfs: FilePath
   package let debugfs: FilePath
   package let e2fsck: FilePath
+  package let resize2fs: FilePath
+  package let tune2fs: FilePath
   package let version: E2fsVersion
   /// The directories searched, as `PATH` spells them.
   package let searchPath: String
@@ -30,6 +32,8 @@ package struct E2fsTools: Hashable, Sendable {
     let mkfs = try find("mkfs.ext4", in: directories)
     let debugfs = try find("debugfs", in: directories)
     let e2fsck = try find("e2fsck", in: directories)
+    let resize2fs = try find("resize2fs", in: directories)
+    let tune2fs = try find("tune2fs", in: directories)
     let output = try await ToolRunner.run(
       mkfs,
       [Array("-V".utf8)],
@@ -44,6 +48,8 @@ package struct E2fsTools: Hashable, Sendable {
       mkfs: mkfs,
       debugfs: debugfs,
       e2fsck: e2fsck,
+      resize2fs: resize2fs,
+      tune2fs: tune2fs,
       version: version,
       searchPath: searchPath
     )

@@ -39,7 +39,7 @@ struct FakeTools {
   init(in scratch: Scratch, _ scripts: [String: String]) throws {
     directory = scratch.url.appendingPathComponent("tools-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
-    for name in ["mkfs.ext4", "debugfs", "e2fsck"] {
+    for name in ["mkfs.ext4", "debugfs", "e2fsck", "resize2fs", "tune2fs"] {
       let script = """
         #!/bin/sh
         PATH=/usr/sbin:/usr/bin:/sbin:/bin
