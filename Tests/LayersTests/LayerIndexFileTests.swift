@@ -162,8 +162,12 @@ private func exercise(_ index: LayerIndex, blob: [UInt8]) {
   let merged = Result { () throws(TreeError) in
     try TreeBuilder.merge([index.table], lowerLinks: .replace)
   }
-  guard case .success(let tree) = merged else { return }
-  let files = ImageFiles(tree, layers: [reader])
+  guard case .success(let merged) = merged else { return }
+  let files = ImageFiles(
+    tree: merged.tree,
+    warnings: merged.warnings,
+    layers: [.blob(reader)]
+  )
   for node in files.tree.nodes where node.kind == .regular {
     for offset in [0, 1, node.size / 2, node.size &- 1, node.size] {
       _ = failure { try files.read(node, at: offset, count: 100) }
