@@ -64,14 +64,27 @@ package struct DebugfsBatch: Hashable, Sendable {
   package var isEmpty: Bool { text.isEmpty }
 
   /// - Precondition: names of attributes have passed `isSafe`.
-  package init(_ corrections: [InodeCorrection], joining: LinkJoining = LinkJoining()) {
-    for correction in corrections {
-      for setting in correction.settings { append(setting, inode: correction.inode) }
-    }
+  package init(_ corrections: [InodeCorrection] = []) {
+    for correction in corrections { append(correction) }
+  }
+
+  /// - Precondition: names of attributes have passed `isSafe`.
+  package mutating func append(_ correction: InodeCorrection) {
+    for setting in correction.settings { append(setting, inode: correction.inode) }
+  }
+
+  package mutating func append(_ joining: LinkJoining) {
     for patch in joining.patches {
       line("zap_block -o \(patch.offset) -l 1 -p \(patch.byte) \(patch.block)")
     }
     for spare in joining.spares { append(spare) }
+  }
+
+  /// The text so far, which is forgotten here; what comes later goes on behind it.
+  package mutating func takeText() -> [UInt8] {
+    let taken = text
+    text.removeAll(keepingCapacity: false)
+    return taken
   }
 
   package static func valueFileName(_ index: Int) -> String { "value-\(index)" }

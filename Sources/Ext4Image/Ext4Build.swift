@@ -66,32 +66,36 @@ struct Ext4Build: Sendable {
     let firstFree = InodeNumbering.lostAndFound + (reader.superblock.hasOrphanFile ? 2 : 1)
     let numbering = try InodeNumbering(of: tree, firstFree: firstFree)
     var before = TreeComparison(reader, with: tree, numbering: numbering)
-    let corrections = try before.corrections()
-    let joining = try LinkJoining(of: tree, numbering: numbering, in: reader)
-    let batch = DebugfsBatch(corrections, joining: joining)
+    var batch = try BatchFile(in: work)
+    try before.forEachCorrection { (correction) throws(Ext4Error) in try batch.append(correction) }
+    try batch.finish(joining: LinkJoining(of: tree, numbering: numbering, in: reader))
     if batch.isEmpty { return (0, 0) }
     try await proveNumbering(last: numbering.last, inodeCount: reader.superblock.inodeCount)
-    try await apply(batch)
-    var after = TreeComparison(
-      try Ext4ImageReader(image, path: work.image),
-      with: tree,
-      numbering: numbering.joined()
-    )
-    if let first = try after.corrections().first {
+    // writing, it repeats every command
+    _ = try await runDebugfs(["-w"], WorkDirectory.batchName, keepingOutput: false)
+    try expectNoCorrection(numbering.joined())
+    return (batch.correctionCount, numbering.splitLinkCount)
+  }
+
+  private func expectNoCorrection(_ numbering: InodeNumbering) throws(Ext4Error) {
+    let reader = try Ext4ImageReader(image, path: work.image)
+    var after = TreeComparison(reader, with: tree, numbering: numbering)
+    try after.forEachCorrection { (correction) throws(Ext4Error) in
       throw .inodeDiffers(
-        path: numbering.path(ofInode: first.inode, in: tree),
-        inode: first.inode,
-        field: first.settings.first?.fieldName ?? "",
+        path: numbering.path(ofInode: correction.inode, in: tree),
+        inode: correction.inode,
+        field: correction.settings.first?.fieldName ?? "",
         expected: "corrected",
         actual: "unchanged"
       )
     }
-    return (corrections.count, numbering.splitLinkCount)
   }
 
   private func proveNumbering(last: UInt32, inodeCount: UInt32) async throws(Ext4Error) {
     let (text, answer) = DebugfsBatch.sentinel(last: last, inodeCount: inodeCount)
-    let output = try await runDebugfs(text, writing: false)
+    let path = work.path.appending(WorkDirectory.questionName)
+    try HostFile.create(path, permissions: 0o600, bytes: text)
+    let output = try await runDebugfs([], WorkDirectory.questionName, keepingOutput: true)
     if output.outputText != ToolOutput.printable(Array(answer.utf8)) {
       throw .numberingDiffers(
         expected: ToolOutput.printable(Array(answer.utf8)),
@@ -100,27 +104,17 @@ struct Ext4Build: Sendable {
     }
   }
 
-  private func apply(_ batch: DebugfsBatch) async throws(Ext4Error) {
-    for (index, value) in batch.values.enumerated() {
-      let path = work.path.appending(DebugfsBatch.valueFileName(index))
-      try HostFile.create(path, permissions: 0o600, bytes: value)
-    }
-    _ = try await runDebugfs(batch.text, writing: true)
-  }
-
   /// debugfs exits with 0 when commands fail; only its banner alone on standard error is success.
-  private func runDebugfs(_ text: [UInt8], writing: Bool) async throws(Ext4Error) -> ToolOutput {
-    let path = work.path.appending(WorkDirectory.batchName)
-    try HostFile.create(path, permissions: 0o600, bytes: text)
-    defer { path.withPlatformString { _ = unlink($0) } }
-    let arguments =
-      (writing ? ["-w"] : []) + ["-f", WorkDirectory.batchName, WorkDirectory.imageName]
-    // writing, it repeats every command
+  private func runDebugfs(
+    _ options: [String],
+    _ commands: String,
+    keepingOutput: Bool
+  ) async throws(Ext4Error) -> ToolOutput {
     let output = try await run(
       tools.debugfs,
-      arguments.map { Array($0.utf8) },
-      environment: options.identity.environment,
-      keepingOutput: !writing
+      (options + ["-f", commands, WorkDirectory.imageName]).map { Array($0.utf8) },
+      environment: self.options.identity.environment,
+      keepingOutput: keepingOutput
     )
     let lines = output.standardError.split(separator: UInt8(ascii: "\n"))
     guard output.status == .exited(0), lines.count == 1,

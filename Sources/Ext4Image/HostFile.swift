@@ -55,9 +55,20 @@ enum HostFile {
   ) throws(Ext4Error) {
     let descriptor = try createOpen(path, permissions: permissions)
     defer { close(descriptor) }
+    try write(bytes, to: descriptor, path)
+  }
+
+  /// Writes all of `bytes` where the last write has ended.
+  static func write(
+    _ bytes: [UInt8],
+    to descriptor: Int32,
+    _ path: FilePath
+  ) throws(Ext4Error) {
     var done = 0
     while done < bytes.count {
-      let result = bytes[done...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      let result = bytes[done...].withUnsafeBytes {
+        Glibc.write(descriptor, $0.baseAddress, $0.count)
+      }
       if result < 0, errno == EINTR { continue }
       if result <= 0 { throw error("write", path, errno) }
       done += result

@@ -16,23 +16,22 @@ package struct TreeComparison {
     self.numbering = numbering
   }
 
-  /// What has to be changed in the image for it to be the tree; empty when nothing has to.
+  /// Calls `body` with what has to be changed in each inode for the image to be the tree.
   ///
   /// Proves the numbering on the way: type, size, links, device numbers, link targets, and each
   /// directory's names with their inode numbers.
   ///
   /// - Throws: `.inodeDiffers`, `.directoryDiffers`, `.unsafeAttributeName`, `.malformedImage`,
-  ///   `.systemCall`, `.cancelled`.
-  package mutating func corrections() throws(Ext4Error) -> [InodeCorrection] {
-    var corrections: [InodeCorrection] = []
+  ///   `.systemCall`, `.cancelled`, and what `body` throws.
+  package mutating func forEachCorrection(
+    _ body: (InodeCorrection) throws(Ext4Error) -> Void
+  ) throws(Ext4Error) {
     for assignment in numbering.assignments {
       if Task.isCancelled { throw .cancelled }
       let settings = try settings(for: assignment)
-      if !settings.isEmpty {
-        corrections.append(InodeCorrection(inode: assignment.inode, settings: settings))
-      }
+      if settings.isEmpty { continue }
+      try body(InodeCorrection(inode: assignment.inode, settings: settings))
     }
-    return corrections
   }
 
   private mutating func settings(

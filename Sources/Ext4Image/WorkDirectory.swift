@@ -14,6 +14,7 @@ package final class WorkDirectory: Sendable {
 
   package static let imageName = "image"
   package static let batchName = "batch"
+  package static let questionName = "question"
   /// Content of files on its way into an image.
   package static let contentPrefix = "content-"
 
@@ -111,7 +112,7 @@ package final class WorkDirectory: Sendable {
   }
 
   private static func isFileOfOurs(_ name: [UInt8]) -> Bool {
-    name == Array(imageName.utf8) || name == Array(batchName.utf8)
-      || name.starts(with: "value-".utf8) || name.starts(with: contentPrefix.utf8)
+    [imageName, batchName, questionName].contains { name.elementsEqual($0.utf8) }
+      || ["value-", contentPrefix].contains { name.starts(with: $0.utf8) }
   }
 }

@@ -94,9 +94,9 @@ private let linked: [SourceFile] = {
   }
 
   @Test func `are joined with few words to debugfs`() {
-    let batch = DebugfsBatch(
-      [InodeCorrection(inode: 12, settings: [.linkCount(3)])],
-      joining: LinkJoining(
+    var batch = DebugfsBatch([InodeCorrection(inode: 12, settings: [.linkCount(3)])])
+    batch.append(
+      LinkJoining(
         patches: [.init(block: 1 << 33, offset: 4095, byte: 255)],
         spares: [.init(inode: 14, blocks: [1159, 77]), .init(inode: 4_294_967_295)]
       )
