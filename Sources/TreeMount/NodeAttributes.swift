@@ -8,8 +8,11 @@ enum NodeAttributes {
   ///
   /// Nothing may rely on it.
   private static let directoryByteCount: UInt64 = 4096
+  /// `st_blocks` counts units of 512 bytes, and a tree blocks of 4096: what ext4 stores of a file,
+  /// which leaves blocks of zeros out.
+  private static let unitsOfBlock: UInt64 = 4096 / 512
 
-  static func attributes(of node: Node, id: NodeID, in tree: Tree) -> FuseAttributes {
+  static func attributes(of node: Node, id: NodeID) -> FuseAttributes {
     var attributes = FuseAttributes(
       inode: InodeNumber(rawValue: id.inodeNumber),
       mode: node.kind.modeBits | UInt32(node.mode),
@@ -21,7 +24,7 @@ enum NodeAttributes {
     switch node.kind {
     case .regular:
       attributes.byteCount = node.size
-      attributes.blockCount = blockCount(of: storedByteCount(of: node, in: tree), 512)
+      attributes.blockCount = UInt64(node.dataBlocks) * unitsOfBlock
     case .symbolicLink:
       attributes.byteCount = node.size
     case .directory:
@@ -42,22 +45,13 @@ enum NodeAttributes {
     return (major & ~0xFFF) << 32 | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | minor & 0xFF
   }
 
-  /// The bytes of a file that are not holes.
-  private static func storedByteCount(of file: Node, in tree: Tree) -> UInt64 {
-    guard tree.isSparse(file) else { return file.size }
-    return tree.segments(of: file).reduce(0) { $0 + $1.byteCount }
-  }
-
-  private static func blockCount(of byteCount: UInt64, _ blockByteCount: UInt64) -> UInt64 {
-    let (whole, rest) = byteCount.quotientAndRemainder(dividingBy: blockByteCount)
-    return whole + (rest == 0 ? 0 : 1)
-  }
-
   static func statistics(of tree: Tree) -> FuseStatistics {
     var count: UInt64 = 0
     for node in tree.nodes where node.kind == .regular {
       // Sizes are claims: a sparse file, or a damaged index, may make any.
-      let (sum, overflow) = count.addingReportingOverflow(blockCount(of: node.size, 4096))
+      let (sum, overflow) = count.addingReportingOverflow(
+        DataBlockCounter.blockCount(of: node.size)
+      )
       count = overflow ? .max : sum
     }
     return FuseStatistics(blockCount: count, inodeCount: UInt64(tree.nodeCount))

@@ -34,7 +34,7 @@ package struct TreeFileSystem: FuseFileSystem {
   }
 
   private func attributes(_ id: NodeID) -> FuseAttributes {
-    NodeAttributes.attributes(of: tree[id], id: id, in: tree)
+    NodeAttributes.attributes(of: tree[id], id: id)
   }
 
   package func lookUp(
