@@ -11,24 +11,31 @@ BINARY := .build/release/banger-fs
 VERSION := $(shell sed -n 's/^.*let version = "\(.*\)"$$/\1/p' Sources/BangerFS/Version.swift)
 DEB := .build/deb/banger-fs_$(VERSION)-1_$(shell dpkg --print-architecture).deb
 SWIFT_FILES := Package.swift Sources Tests
-SCRIPTS := .ci/run $(wildcard Packaging/*) $(wildcard Tests/RealImage/*)
+SCRIPTS := .ci/run $(wildcard Packaging/*) $(wildcard Tests/RealImage/*) $(wildcard Tests/Boot/*)
 INSTALL_DEPENDENCIES := Packaging/install-dependencies
 
-.PHONY: help build test check fmt demo bench docs install deb images clean
+.PHONY: help build test test-boot check fmt demo bench docs install deb images clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
 
 build: ## Build the release binary: .build/release/banger-fs
 	$(INSTALL_DEPENDENCIES) build
 	$(RELEASE) --product banger-fs
 
 test: ## Run all tests
-	$(INSTALL_DEPENDENCIES) build run image test deb
+	$(INSTALL_DEPENDENCIES) build run image test deb boot
 	$(MAKE) --no-print-directory images deb
 	$(SWIFT) build --product banger-fs
 	$(SWIFT) test
 	Packaging/test-deb $(DEB) .build/images/small
+	Tests/Boot/run .build/debug/banger-fs .build/images .build/boot
+
+test-boot: ## Boot materialized images in an emulated machine
+	$(INSTALL_DEPENDENCIES) build run image boot
+	$(MAKE) --no-print-directory images
+	$(SWIFT) build --product banger-fs
+	Tests/Boot/run .build/debug/banger-fs .build/images .build/boot
 
 check: ## Check formatting, scripts and the rules of the house
 	$(INSTALL_DEPENDENCIES) build check
@@ -71,6 +78,7 @@ images:
 	$(INSTALL_DEPENDENCIES) image
 	Tests/RealImage/build-image .build/images/debian
 	Tests/RealImage/build-image --small .build/images/small
+	Tests/RealImage/build-image --boot .build/images/boot
 	Tests/RealImage/recompress .build/images/debian .build/images/debian-zstd
 
 clean: ## Remove everything that was built
