@@ -187,7 +187,7 @@ private struct InjectionPlanner {
     guard inode.isSymbolicLink else {
       throw .injection(
         .parentIsNotADirectory(
-          path: InodeNumbering.path(of: item.node, in: tree),
+          path: firstPath(below: item.node),
           parent: item.path
         )
       )
@@ -198,7 +198,7 @@ private struct InjectionPlanner {
     guard let end, let leadsTo, end.inode.isDirectory, isFollowed(item, target) else {
       throw .injection(
         .linkOnTheWay(
-          path: InodeNumbering.path(of: item.node, in: tree),
+          path: firstPath(below: item.node),
           link: item.path,
           target: target,
           leadsTo: leadsTo
@@ -206,6 +206,13 @@ private struct InjectionPlanner {
       )
     }
     return (end.number, leadsTo)
+  }
+
+  /// The first file that would go below a directory of the tree, for messages.
+  private func firstPath(below node: NodeID) -> [UInt8] {
+    let start = InodeNumbering.path(of: node, in: tree)
+    let first = tree.walk(from: node, prefix: start).first { tree[$0.node].kind != .directory }
+    return first?.path ?? start
   }
 
   /// A link `NAME` of the root to `usr/NAME` is the same place to everybody since distributions

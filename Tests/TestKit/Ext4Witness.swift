@@ -1,5 +1,6 @@
-// What an ext4 file holds, in the words of debugfs: the rows of the dump, read without mounting and without
-// any code of the program under test. Files are addressed by inode number, names are taken as bytes.
+// What an ext4 file holds, in the words of debugfs: the rows of the dump, read without mounting and
+// without any code of the program under test. Files are addressed by inode number, names are taken
+// as bytes.
 
 package import FileTree
 package import Foundation
@@ -35,8 +36,8 @@ package struct Ext4Witness {
 
   /// The rows of an image, in the order of a walk.
   ///
-  /// `includingLostAndFound`: `/lost+found` is part of the tree. Else it is left out, and not counted
-  /// among the root's links.
+  /// `includingLostAndFound`: `/lost+found` is part of the tree. Else it is left out, and not
+  /// counted among the root's links.
   package static func rows(of image: URL, includingLostAndFound: Bool = false) throws -> [DumpRow] {
     let directory = FileManager.default.temporaryDirectory
       .appendingPathComponent("ext4-witness-\(UUID().uuidString)")
@@ -155,7 +156,7 @@ package struct Ext4Witness {
       fact.size = number(after: "Size:").flatMap { UInt64($0) } ?? 0
     } else if line.hasPrefix("Links: ") {
       fact.linkCount = number(after: "Links:").flatMap { UInt32($0) } ?? 0
-    } else if line.hasPrefix(" mtime: ") {
+    } else if line.hasPrefix(" mtime: ") || line.hasPrefix("mtime: ") {
       readTime(&fact, number(after: "mtime:") ?? "")
     } else if line.contains("Device major/minor number: ") {
       let numbers = (number(after: "number:") ?? "").split(separator: ":").map { UInt32($0) }
@@ -172,12 +173,16 @@ package struct Ext4Witness {
     Int64(text).map { UInt32(truncatingIfNeeded: $0) }
   }
 
-  /// `0xSECONDS:EXTRA`: signed seconds; nanoseconds × 4 + how many times 2³² seconds come on top.
+  /// Reads `0xSECONDS:EXTRA`.
+  ///
+  /// Signed seconds; nanoseconds × 4 + how many times 2³² seconds come on top. Inodes of 128 bytes have the
+  /// first word only.
   private static func readTime(_ fact: inout InodeFacts, _ text: String) {
     let words = text.dropFirst(2).split(separator: ":").map { UInt32($0, radix: 16) ?? 0 }
-    guard words.count == 2 else { return }
-    fact.seconds = Int64(Int32(bitPattern: words[0])) + Int64(words[1] % 4) * (1 << 32)
-    fact.nanoseconds = words[1] / 4
+    guard let low = words.first else { return }
+    let extra = words.count > 1 ? words[1] : 0
+    fact.seconds = Int64(Int32(bitPattern: low)) + Int64(extra % 4) * (1 << 32)
+    fact.nanoseconds = extra / 4
   }
 
   /// Digests of files, and the targets that are too long for an inode.
