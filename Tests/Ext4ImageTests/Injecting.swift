@@ -77,17 +77,31 @@ struct Added {
   /// The rows of an image that had `before`, once the files are in it.
   func rows(over before: [DumpRow], smallInodes: Bool = false) throws -> [DumpRow] {
     let tree = try files.tree
-    let contents = contents
-    var digests: [NodeID: String] = [:]
-    for step in tree.walk() where tree[step.node].kind == .regular {
-      digests[step.node] = try HostTool.digest(of: contents[Int(tree[step.node].entry)])
-    }
+    let digests = try digests(of: tree)
     var world = RowWorld(before)
     for (row, step) in zip(tree.dumpRows { digests[$0] }, tree.walk()) {
       let isImplicit = tree[step.node].entry == Node.implicitEntry
       world.add(smallInodes ? row.inSmallInode : row, isImplicit: isImplicit)
     }
     return world.rows
+  }
+}
+
+extension Added {
+  private func digests(of tree: Tree) throws -> [NodeID: String] {
+    let directory = FileManager.default.temporaryDirectory
+      .appendingPathComponent("added-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+    defer { HostTool.attempt { try FileManager.default.removeItem(at: directory) } }
+    let contents = contents
+    let nodes = (0..<UInt32(tree.nodeCount)).map { NodeID($0) }
+      .filter { tree[$0].kind == .regular }
+    let files = try nodes.map { node in
+      let file = directory.appendingPathComponent("\(node.index)")
+      try Data(contents[Int(tree[node].entry)]).write(to: file)
+      return file
+    }
+    return Dictionary(uniqueKeysWithValues: zip(nodes, try HostTool.digests(of: files)))
   }
 }
 
