@@ -22,7 +22,8 @@ struct BangerFS: AsyncParsableCommand {
     version: version,
     subcommands: [
       PullCommand.self, ImagesCommand.self, MountCommand.self, UnmountCommand.self,
-      MountsCommand.self, MaterializeCommand.self, ListCommand.self, StatCommand.self,
+      MountsCommand.self, MaterializeCommand.self, SizeCommand.self,
+      InjectCommand.self, WorkdiskCommand.self, ListCommand.self, StatCommand.self,
       CatCommand.self, LayersCommand.self, InspectCommand.self, DumpCommand.self,
       CacheCommand.self, DoctorCommand.self,
     ]

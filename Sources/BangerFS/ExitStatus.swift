@@ -98,6 +98,13 @@ extension CommandFailure {
     case .scratch(let cause):
       self.init(ExitStatus(cause.kind), "\(error)", hint: CommandFailure(cause).hint)
     case .scratchEndsEarly: self.init(.inputOutput, "\(error)")
+    case .merge(.ownerNotMapped(let kind, let id, _)):
+      let prefix = kind == .user ? "u" : "g"
+      self.init(
+        .usage,
+        "\(error)",
+        hint: "add a range that has it, as --owner-map \(prefix):\(id):TO:1"
+      )
     default: self.init(.invalidImage, "\(error)")
     }
   }

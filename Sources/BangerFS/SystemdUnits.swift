@@ -193,7 +193,7 @@ extension AdditionOptions {
 }
 
 /// Unit files of an open image.
-private struct UnitFiles {
+struct UnitFiles {
   let files: ImageFiles
 
   /// Far beyond any unit file.

@@ -97,10 +97,13 @@ enum Wiring {
     let image = try await resolve(options, progress)
     var opened = try open(image, with: opener(options), progress, adding: additions, owners)
     opened = try more.enablingUnits(in: opened)
-    for warning in opened.additionWarnings {
-      StandardError.write("warning: \(warning.text)\n")
-    }
+    tell(opened.additionWarnings)
     return (image, opened)
+  }
+
+  /// Tells people what is odd about what they laid over an image.
+  static func tell(_ warnings: [AdditionWarning]) {
+    for warning in warnings { StandardError.write("warning: \(warning.text)\n") }
   }
 
   /// What opens images as the options say, and makes trees of additions alone.

@@ -64,8 +64,11 @@ struct MaterializeCommand: AsyncParsableCommand {
   func run() async throws {
     // Out of the way before a layer is read, which may take long, and before anything is mounted: the
     // rest can be interrupted without a trace.
-    let place = try OutputPlace(checking: output)
-    var options = try fileSystem.ext4Options(size.ext4Size)
+    let target = try DiskTarget(output, isDevice: device)
+    defer { target.close() }
+    var options = try fileSystem.ext4Options(
+      target.byteCount.map { .exact($0) } ?? size.ext4Size
+    )
     try options.check()
     let tools = try await E2fsTools.find()
     try FuseSession.requireDevice()
@@ -81,25 +84,51 @@ struct MaterializeCommand: AsyncParsableCommand {
       options: options
     )
     if reproducible { options.identity = key.identity(time: resolved.createdSeconds) }
+    let made = try await make(
+      opened.files,
+      named: resolved.reference,
+      target,
+      options,
+      tools,
+      key: reproducible && !noCache ? key.resultKey(tools: tools.version) : nil
+    )
+    try DiskFacts(
+      made.result,
+      image: resolved.digest,
+      isReproducible: reproducible,
+      origin: made.origin
+    ).print(outputOptions.format)
+  }
+
+  private func make(
+    _ files: ImageFiles,
+    named name: String,
+    _ target: DiskTarget,
+    _ options: Ext4Options,
+    _ tools: E2fsTools,
+    key: [UInt8]?
+  ) async throws -> DiskMaker.Made {
+    let progress = Progress(source.image.progress.style)
+    defer { progress.close() }
     let maker = DiskMaker(
       tools: tools,
       cache: try Wiring.cache(source.image.cache),
-      progress: source.image.progress.style,
+      progress: progress,
       requestCounts: requestCounts
     )
-    let chosen = options
+    let path = try target.buildPath(in: maker.cache)
     outliveClosedPipes()
-    let result = try await cancellingOnSignals {
-      let result = try await maker.make(opened.files, named: resolved.reference, at: place, chosen)
-      // The file is there, and nobody shall be told otherwise.
-      outliveSignals()
-      return result
+    do {
+      return try await cancellingOnSignals {
+        var made = try await maker.make(files, named: name, at: path, options, key: key)
+        made.result = try target.deliver(made.result, progress)
+        // The file is there, and nobody shall be told otherwise.
+        outliveSignals()
+        return made
+      }
+    } catch Ext4Error.sizeTooSmall(let requested, let smallest) where device {
+      // It was the device that chose the size.
+      throw Ext4Error.deviceTooSmall(FilePath(output), byteCount: requested, needed: smallest)
     }
-    try DiskFacts(
-      result,
-      image: resolved.digest,
-      isReproducible: reproducible,
-      origin: .built
-    ).print(outputOptions.format)
   }
 }

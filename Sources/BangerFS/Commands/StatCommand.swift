@@ -27,7 +27,7 @@ struct StatCommand: AsyncParsableCommand {
     let (resolved, opened) = try await Wiring.open(source)
     let tree = opened.files.tree
     let step = try tree.find(path, followingLast: dereference)
-    let origin = Origin(of: tree[step.node], in: resolved, opened.indexes.map(\.table))
+    let origin = Origin(of: tree[step.node], in: resolved, opened)
     var out = StandardOutput()
     switch output.format {
     case .text:

@@ -4,6 +4,7 @@ import FileTree
 import FlatArrays
 import Foundation
 import ImageStore
+import Layers
 import OCISpec
 import Offsets
 
@@ -13,9 +14,13 @@ struct Origin: Encodable {
   var layerDigest: String?
   /// The member's first header byte in the layer's tar stream.
   var memberOffset: UInt64?
+  /// The option, with its value, that laid it over the image.
+  var addedBy: String?
 
-  init(of node: Node, in image: ResolvedImage, _ tables: [LayerTable]) {
+  init(of node: Node, in image: ResolvedImage, _ opened: OpenedImage) {
+    addedBy = opened.additionName(of: node).map { EscapedBytes.string($0.utf8) }
     let layer = Int(node.layer)
+    let tables = opened.indexes.map(\.table)
     guard node.entry != Node.implicitEntry, tables.indices.contains(layer) else { return }
     self.layer = layer
     layerDigest = image.layers[layer].descriptor.digest.description
@@ -23,6 +28,7 @@ struct Origin: Encodable {
   }
 
   var lines: [String] {
+    if let addedBy { return ["added by: \(addedBy)"] }
     guard let layer, let layerDigest, let memberOffset else {
       return ["layer: none has an entry for this directory"]
     }

@@ -12,6 +12,7 @@ struct ProgressActivity: Equatable, Sendable {
     case correctFiles = "correct-files"
     case checkFiles = "check-files"
     case finishFiles = "finish-files"
+    case writeDevice = "write-device"
     case verifyCache = "verify-cache"
   }
 

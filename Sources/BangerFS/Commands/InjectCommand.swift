@@ -1,0 +1,200 @@
+// inject: files into an ext4 file system that exists.
+
+import ArgumentParser
+import Ext4Image
+import FileTree
+import Glibc
+import ImageStore
+import Layers
+import SystemPackage
+
+struct InjectCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inject",
+    abstract: "Put files into an ext4 file system that exists, without mounting it.",
+    discussion: """
+      Takes files as HOST:GUEST[:MODE[:UID:GID]], and what materialize takes to lay over an image. Works \
+      on a copy beside the file, which shares its blocks where files can, reads everything back and \
+      checks it, and only then puts it into its place: whatever goes wrong, the file is as it was.
+      """
+  )
+
+  @Argument(help: ArgumentHelp("A file with a file system that is not mounted.", valueName: "file"))
+  var image: String
+
+  @Argument(
+    help: ArgumentHelp("Files to put into it.", valueName: "host:guest[:mode[:uid:gid]]")
+  )
+  var files: [InjectArgument] = []
+
+  @OptionGroup var additions: AdditionOptions
+
+  @Flag(
+    name: .customLong("follow-dirlinks"),
+    help:
+      "Put a file whose parent is a symbolic link where the link leads; otherwise it is refused."
+  )
+  var followsDirectoryLinks = false
+
+  @OptionGroup var cache: CacheOptions
+  @OptionGroup var progress: ProgressOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if files.isEmpty, additions.overlay.isEmpty, additions.inject.isEmpty,
+      additions.enableUnit.isEmpty
+    {
+      throw ValidationError("nothing to inject: name HOST:GUEST, --overlay or --enable-unit")
+    }
+  }
+
+  func run() async throws {
+    var additions = additions
+    additions.inject += files
+    try additions.checkUnitNames()
+    let (added, owners) = (try additions.additions(), try additions.owners())
+    let place = try ExistingFile(checking: image).path
+    let tools = try await E2fsTools.find()
+    let opener = ImageOpener(store: LayerStore.noting(cache: try Wiring.cache(cache)))
+    var opened = try endingOnSignals { try opener.open(additions: added, owners: owners) }
+    if !additions.enableUnit.isEmpty {
+      let links = try SystemdUnits.links(
+        for: additions.enableUnit,
+        read: ImageUnitFiles(added: opened.files, image: place).look
+      )
+      opened = try opened.adding([.links(links)])
+    }
+    Wiring.tell(opened.additionWarnings)
+    let result = try await inject(opened.files, into: place, tools)
+    try InjectionFacts(result).print(output.format)
+  }
+
+  private func inject(
+    _ files: ImageFiles,
+    into image: FilePath,
+    _ tools: E2fsTools
+  ) async throws -> Ext4InjectionResult {
+    let progress = Progress(progress.style)
+    defer { progress.close() }
+    let follows = followsDirectoryLinks
+    let show = BuildProgress(progress).show
+    let result = try await cancellingOnSignals {
+      let result = try await Ext4Injector(tools: tools).inject(
+        files.tree,
+        reading: { try files.read($0, at: $1, into: $2) },
+        into: image,
+        followingLinks: follows,
+        progress: show
+      )
+      // The files are there, and nobody shall be told otherwise.
+      outliveSignals()
+      return result
+    }
+    progress.end()
+    return result
+  }
+}
+
+/// A regular file that is there.
+private struct ExistingFile {
+  let path: FilePath
+
+  init(checking text: String) throws(CommandFailure) {
+    path = FilePath(text)
+    var status = stat()
+    guard stat(text, &status) == 0, access(text, R_OK | W_OK) == 0 else {
+      let isForbidden = errno == EACCES || errno == EPERM || errno == EROFS
+      throw CommandFailure(
+        isForbidden ? .notPermitted : .notFound,
+        "\(text): \(String(cString: strerror(errno)))"
+      )
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw CommandFailure(
+        .usage,
+        "\(text): is not a regular file",
+        hint: "inject works on files; materialize --device writes to devices, and takes --inject"
+      )
+    }
+  }
+}
+
+/// Unit files of a file system, and of what is about to be laid over it.
+private struct ImageUnitFiles {
+  let added: ImageFiles
+  let image: FilePath
+
+  /// Far beyond any unit file.
+  private static let byteLimit = 1 << 20
+
+  func look(at path: [UInt8]) throws -> UnitLookup {
+    let found = try UnitFiles(files: added).look(at: path)
+    guard found == .missing else { return found }
+    return try Ext4ImageReader.with(image) { (reader) throws(Ext4Error) in
+      guard let place = try reader.lookUp(path) else { return .missing }
+      if place.inode.isSymbolicLink {
+        let target = try reader.target(of: place.inode)
+        if target == Array("/dev/null".utf8) { return .masked }
+        let other = EntryPath.split(target).name
+        if !other.elementsEqual(EntryPath.split(path).name) {
+          return .alias(of: String(decoding: other, as: UTF8.self))
+        }
+      }
+      guard let file = try reader.lookUp(path, followingLast: true)?.inode, file.isRegular,
+        let bytes = try reader.content(of: file, limit: Self.byteLimit)
+      else { return .missing }
+      return bytes.isEmpty ? .masked : .file(bytes)
+    }
+  }
+}
+
+/// What became of a file system, for text and JSON.
+private struct InjectionFacts: Encodable {
+  var path: String
+  var pathBase64: String?
+  var bytes: UInt64
+  var allocatedBytes: UInt64
+  var blocks: UInt64
+  var freeBlocks: UInt64
+  var inodes: UInt32
+  var freeInodes: UInt32
+  var uuid: String
+  var label: String
+  var added: Int
+  var replaced: Int
+  var madeDirectories: Int
+  var changedDirectories: Int
+
+  init(_ result: Ext4InjectionResult) {
+    let image = result.image
+    let name = JSONBytes(image.path.bytes)
+    path = name.text
+    pathBase64 = name.base64
+    bytes = image.byteCount
+    allocatedBytes = image.allocatedByteCount
+    blocks = image.blockCount
+    freeBlocks = image.freeBlockCount
+    inodes = image.inodeCount
+    freeInodes = image.freeInodeCount
+    uuid = image.uuidText
+    label = image.label
+    added = result.addedCount
+    replaced = result.replacedCount
+    madeDirectories = result.madeDirectoryCount
+    changedDirectories = result.changedDirectoryCount
+  }
+
+  func print(_ format: OutputFormat) throws {
+    var out = StandardOutput()
+    switch format {
+    case .text:
+      let made = madeDirectories == 1 ? "1 directory" : "\(madeDirectories) directories"
+      try out.line(
+        "\(EscapedBytes.string(path.utf8)): \(added) added, \(replaced) replaced, \(made) made; "
+          + "\(freeBlocks) of \(blocks) blocks and \(freeInodes) of \(inodes) inodes free"
+      )
+    case .json: try out.line(try JSONDocument(self).text())
+    }
+    try out.flush()
+  }
+}
