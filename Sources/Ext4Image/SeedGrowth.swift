@@ -1,6 +1,6 @@
 // From a copy of a seed to a file system of another size, label and UUID: which tools in which order,
 // and what is refused before any of them runs.
-// Sources: resize2fs(8), tune2fs(8), e2fsck(8); docs/decisions/0011-growing-seeds.md.
+// Sources: resize2fs(8), tune2fs(8), e2fsck(8); docs/decisions/0006-growing-seeds.md.
 
 import FileTree
 import Glibc

@@ -121,15 +121,22 @@ struct UnfinishedImage: Sendable {
   ///
   /// - Throws: `.diskFull`, `.systemCall`, `.cancelled`.
   func publish() throws(Ext4Error) {
-    try HostFile.synchronize(file.descriptor.rawValue, target.path)
+    try HostFile.publish(file, as: target)
+  }
+}
+
+extension HostFile {
+  /// Gives a finished file its final name, and makes both survive a crash.
+  ///
+  /// - Throws: `.diskFull`, `.systemCall`; `.cancelled`, as long as the name is not there.
+  static func publish(_ file: OpenFile, as target: OutputTarget) throws(Ext4Error) {
+    try synchronize(file.descriptor.rawValue, target.path)
     if Task.isCancelled { throw .cancelled }
     let new = target.path
-    try HostFile.check("rename", work.image) { old in
-      new.withPlatformString { rename(old, $0) }
-    }
-    let directory = try HostFile.openDirectory(target.directory)
+    try check("rename", file.path) { old in new.withPlatformString { rename(old, $0) } }
+    let directory = try openDirectory(target.directory)
     defer { close(directory) }
-    try HostFile.synchronize(directory, target.directory)
+    try synchronize(directory, target.directory)
   }
 }
 

@@ -5,6 +5,7 @@
 //   CACHE/banger/index/VERSION/sha256/HEX     one index for each layer blob
 //   CACHE/banger/copies/VERSION/sha256/HEX    seekable copies of those that need one
 //   CACHE/banger/verified/VERSION/sha256/HEX  which file was found to be the blob
+//   CACHE/banger/results/1/HEX                finished file systems, by what decided their bytes
 //   CACHE/banger/locks/sha256-HEX             held while one of these is being made
 //   CACHE/banger/locks/ingest-sha256-HEX      held while a blob is downloaded
 //   CACHE/banger/locks/index                  held while index.json is changed
@@ -27,6 +28,7 @@ package final class CacheDirectory: Sendable {
   private let indexes: DigestDirectories
   private let copies: DigestDirectories
   private let verified: DigestDirectories
+  let results: DirectoryHandle
   private let locks: DirectoryHandle
   /// The form of the files that we keep of layers.
   let version: Int
@@ -61,7 +63,15 @@ package final class CacheDirectory: Sendable {
     indexes = try DigestDirectories(.index, version: version, in: ours)
     copies = try DigestDirectories(.copies, version: version, in: ours)
     verified = try DigestDirectories(.verified, version: version, in: ours)
+    results = try Self.open(Self.resultsVersion, in: Self.open("results", in: ours))
+    PendingFile.removeAbandoned(in: results)
   }
+
+  /// The form of the files in `results`.
+  private static let resultsVersion = "1"
+
+  /// Where finished file systems are kept; the directory exists.
+  package var resultsPath: FilePath { results.path }
 
   /// One kind of file of one version: a directory for each digest algorithm.
   private struct DigestDirectories {

@@ -1,5 +1,5 @@
-// What the cache keeps beside the layout and its layers, as far as it can go: records of archives, and
-// what programs of earlier versions left, which no program of this one reads. Knows no blobs.
+// What the cache keeps beside the layout and its layers, as far as it can go: records of archives, finished
+// file systems, and what programs of earlier versions left, which no program of this one reads. Knows no blobs.
 
 import Glibc
 import OCISpec
@@ -26,6 +26,26 @@ extension CacheDirectory {
       // Another process was faster.
     } catch {
       throw .system("remove", records.path.appending(name), error)
+    }
+  }
+
+  /// The finished file systems, by name.
+  func keptResults() throws(ImageStoreError) -> [(name: String, facts: FileFacts)] {
+    do {
+      return try results.plainFiles().filter { !$0.name.hasPrefix(".") }
+    } catch {
+      throw .system("list", results.path, error)
+    }
+  }
+
+  /// Removes a finished file system, which is made again where it is wanted.
+  func removeResult(_ name: String) throws(ImageStoreError) {
+    do {
+      try results.unlink(name)
+    } catch Errno.noSuchFileOrDirectory {
+      // Another process was faster.
+    } catch {
+      throw .system("remove", results.path.appending(name), error)
     }
   }
 

@@ -16,7 +16,9 @@ package struct PrunePolicy: Sendable {
   package var removesEverything = false
   /// Images that were last used longer ago than this, in seconds.
   package var longestUnusedSeconds: UInt64?
-  /// What images and what was derived from them may take together; those used longest ago go first.
+  /// What images, what was derived from them and finished file systems may take together.
+  ///
+  /// The last go first, because they can be made again; of each kind those used longest ago.
   package var byteLimit: UInt64?
   /// Whether to only find out what would go.
   package var isDryRun = false
@@ -32,6 +34,8 @@ package struct PruneReport: Sendable, Equatable {
   package var partials = StorageAmount()
   /// Indexes and copies of layers, and records of archives.
   package var derivedFiles = StorageAmount()
+  /// Finished file systems; where others share their blocks, less than that is made free.
+  package var results = StorageAmount()
   /// Images that the policy would remove and that somebody uses.
   package var imagesInUse: [Image] = []
   /// Blobs and partial downloads that no image needs and that somebody uses.
@@ -60,6 +64,7 @@ extension ImageCache {
     try removeDerivedFiles(policy, now: now, &report)
     let listed = try plan(readIndex().manifests).needed
     try removeBlobs({ !listed.contains($0) }, policy, &report)
+    try removeResults(policy, now: now, beside: byteCount(of: listed), &report)
 
     let first = report
     var needed: Set<Digest> = []
@@ -122,6 +127,34 @@ extension ImageCache {
       } catch {
         throw .system("remove", ingest.path.appending(PartialFile.name(digest)), error)
       }
+    }
+  }
+
+  /// What blobs take with what was derived from them.
+  private func byteCount(of digests: Set<Digest>) throws(ImageStoreError) -> UInt64 {
+    let sizes = try PrunePlan.sizes(in: self)
+    return digests.reduce(0) { $0.addingReportingOverflow(sizes[$1] ?? 0).partialValue }
+  }
+
+  /// Removes finished file systems that were not used for long, and others for which there is no room
+  /// beside `images` bytes.
+  private func removeResults(
+    _ policy: PrunePolicy,
+    now: Int64,
+    beside images: UInt64,
+    _ report: inout PruneReport
+  ) throws(ImageStoreError) {
+    let results = try directory.keptResults().sorted { $0.facts.lastUse < $1.facts.lastUse }
+    var total = results.reduce(images) {
+      $0.addingReportingOverflow($1.facts.allocatedByteCount).partialValue
+    }
+    for (name, facts) in results {
+      let isTooMuch = policy.byteLimit.map { total > $0 } ?? false
+      guard policy.removesEverything || isTooMuch || policy.isTooOld(facts.lastUse, now: now)
+      else { continue }
+      report.results.add(facts)
+      if !policy.isDryRun { try directory.removeResult(name) }
+      total -= min(total, facts.allocatedByteCount)
     }
   }
 

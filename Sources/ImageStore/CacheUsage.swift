@@ -33,6 +33,8 @@ package struct CacheUsage: Sendable, Equatable {
   package fileprivate(set) var copies = StorageAmount()
   /// What was found out about archives.
   package fileprivate(set) var archives = StorageAmount()
+  /// Finished file systems, which may share what they take on the disk with files elsewhere.
+  package fileprivate(set) var results = StorageAmount()
 }
 
 extension ImageCache {
@@ -102,6 +104,7 @@ extension ImageCache {
     for (_, file) in try directory.files(.index) { usage.indexes.add(file) }
     for (_, file) in try directory.files(.copies) { usage.copies.add(file) }
     for (_, file) in try directory.archiveRecords() { usage.archives.add(file) }
+    for (_, file) in try directory.keptResults() { usage.results.add(file) }
     return usage
   }
 

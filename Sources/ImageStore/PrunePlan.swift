@@ -75,7 +75,7 @@ struct PrunePlan {
       remove(image, &report)
     }
     guard let limit = policy.byteLimit else { return }
-    let sizes = try sizes()
+    let sizes = try Self.sizes(in: cache)
     // Images of one age, all those of a fresh cache perhaps, go in the order in which they are listed.
     let candidates = images.filter(stays).sorted { $0.lastUse < $1.lastUse }
     var users: [Digest: Int] = [:]
@@ -105,7 +105,7 @@ struct PrunePlan {
   }
 
   /// What each blob takes, with what was derived from it.
-  private func sizes() throws(ImageStoreError) -> [Digest: UInt64] {
+  static func sizes(in cache: ImageCache) throws(ImageStoreError) -> [Digest: UInt64] {
     var sizes: [Digest: UInt64] = [:]
     for file in try cache.blobs.files() {
       guard let digest = file.digest else { continue }

@@ -18,6 +18,17 @@ private func filled(_ byte: UInt8, _ count: Int) -> [UInt8] {
   [UInt8](repeating: byte, count: count)
 }
 
+struct PolicyRow: CustomTestStringConvertible {
+  let name: String
+  let change: @Sendable (inout PrunePolicy) -> Void
+
+  init(_ name: String, _ change: @escaping @Sendable (inout PrunePolicy) -> Void) {
+    (self.name, self.change) = (name, change)
+  }
+
+  var testDescription: String { name }
+}
+
 struct CachePruningTests {
   private let place: CachePlace
   private let cache: ImageCache
@@ -50,6 +61,62 @@ struct CachePruningTests {
     var policy = PrunePolicy()
     change(&policy)
     return policy
+  }
+
+  /// Puts a finished file system of 40 kB there, last used at `used`.
+  private func keepResult(_ name: String, used: Int) throws {
+    let path = cache.directory.resultsPath.appending(name).string
+    try Data(filled(4, 40_960)).write(to: URL(fileURLWithPath: path))
+    setLastUse(path, used)
+  }
+
+  private var results: [String] {
+    get throws {
+      try FileManager.default.contentsOfDirectory(atPath: cache.directory.resultsPath.string)
+        .sorted()
+    }
+  }
+
+  @Test func `finished file systems are counted`() throws {
+    try keepResult("aa", used: 150)
+    try keepResult("bb", used: 250)
+    let usage = try cache.usage().results
+    #expect(usage.count == 2)
+    #expect(usage.byteCount == 81_920)
+    #expect(usage.allocatedByteCount >= 81_920)
+  }
+
+  @Test(arguments: [
+    (PolicyRow("nothing") { _ in }, ["aa", "bb"], 3),
+    (PolicyRow("all") { $0.removesEverything = true }, [], 0),
+    (PolicyRow("age") { $0.longestUnusedSeconds = 150 }, ["bb"], 1),
+    // 60 kB of images and their documents, and 40 for each file system
+    (PolicyRow("much") { $0.byteLimit = 200_000 }, ["aa", "bb"], 3),
+    (PolicyRow("some") { $0.byteLimit = 120_000 }, ["bb"], 3),
+    (PolicyRow("little") { $0.byteLimit = 70_000 }, [], 3),
+    (PolicyRow("very little") { $0.byteLimit = 40_000 }, [], 1),
+    (PolicyRow("dry") { ($0.removesEverything, $0.isDryRun) = (true, true) }, ["aa", "bb"], 3),
+  ])
+  func `finished file systems go by age, and before images where there is no room`(
+    row: PolicyRow,
+    left: [String],
+    images: Int
+  ) throws {
+    try keepResult("aa", used: 150)
+    try keepResult("bb", used: 250)
+    let report = try cache.prune(policy(row.change), now: 360)
+    #expect(try results == left)
+    #expect(try names.count == images)
+    let isDryRun = row.name == "dry"
+    #expect(report.results.count == (isDryRun ? 2 : 2 - left.count))
+  }
+
+  @Test func `finished file systems that a killed writer left go when the cache is opened`()
+    throws
+  {
+    try keepResult(".pending-1", used: 1)
+    _ = try place.open()
+    #expect(try results == [])
   }
 
   private func derive(_ kind: CacheKind, _ digest: Digest, count: Int) throws {

@@ -50,6 +50,7 @@ struct CacheUsageCommand: ParsableCommand {
       ("blobs", usage.blobs), ("of them needed by no image", usage.unreferencedBlobs),
       ("partial downloads", usage.partials), ("layer indexes", usage.indexes),
       ("seekable copies", usage.copies), ("records of archives", usage.archives),
+      ("kept file systems", usage.results),
     ]
     for (title, amount) in rows {
       table.add([
@@ -69,6 +70,7 @@ struct CacheUsageCommand: ParsableCommand {
     var indexes: AmountFacts
     var copies: AmountFacts
     var archives: AmountFacts
+    var results: AmountFacts
 
     init(path: String, _ usage: CacheUsage) {
       self.path = JSONBytes(Array(path.utf8)).text
@@ -79,6 +81,7 @@ struct CacheUsageCommand: ParsableCommand {
       indexes = AmountFacts(usage.indexes)
       copies = AmountFacts(usage.copies)
       archives = AmountFacts(usage.archives)
+      results = AmountFacts(usage.results)
     }
   }
 }

@@ -20,7 +20,7 @@ struct CachePruneCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Remove images that were not used for so long: 90s, 45m, 12h, 30d, 8w.",
+      "Remove images and file systems not used for so long: 90s, 45m, 12h, 30d, 8w.",
       valueName: "age"
     )
   )
@@ -28,7 +28,7 @@ struct CachePruneCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Remove images, those used longest ago first, until the rest takes no more: 500M, 10G.",
+      "Remove file systems, then images, by their last use, until the rest fits: 500M, 10G.",
       valueName: "size"
     )
   )
@@ -65,7 +65,7 @@ struct CachePruneCommand: ParsableCommand {
     let verb = dryRun ? "would remove" : "removed"
     let amounts = [
       ("blob", report.blobs), ("partial download", report.partials),
-      ("index or copy", report.derivedFiles),
+      ("index or copy", report.derivedFiles), ("kept file system", report.results),
     ]
     let freed = amounts.reduce(UInt64(0)) { $0.addingSaturated($1.1.allocatedByteCount) }
     return report.images.map { "\(verb) \(Self.name($0))" }
@@ -94,6 +94,7 @@ struct CachePruneCommand: ParsableCommand {
     var blobs: AmountFacts
     var partials: AmountFacts
     var derivedFiles: AmountFacts
+    var results: AmountFacts
     var blobsInUse: [String]
 
     struct Image: Encodable {
@@ -113,6 +114,7 @@ struct CachePruneCommand: ParsableCommand {
       blobs = AmountFacts(report.blobs)
       partials = AmountFacts(report.partials)
       derivedFiles = AmountFacts(report.derivedFiles)
+      results = AmountFacts(report.results)
       blobsInUse = report.blobsInUse.map(\.description)
     }
   }
