@@ -31,6 +31,8 @@ struct Ext4Injection: Sendable {
     try progress(.finishing)
     let result = try image.result()
     try takeOwner(of: before)
+    // before the last look at the original, since it may take long
+    try HostFile.synchronize(image.file.descriptor.rawValue, image.target.path)
     try requireUnchanged(before)
     try image.publish()
     return result

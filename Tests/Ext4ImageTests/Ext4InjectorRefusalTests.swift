@@ -350,21 +350,51 @@ private let some = Added([.file("opt/some", "thing")])
   @Test func `a debugfs that writes something else`() async throws {
     try await Scratch.with { scratch in
       let image = try scratch.image(of: base)
-      // the content of what it is told to write, but not the size
-      let script = "if [ -f content-1 ]; then printf WRONG > content-1; fi; $real \"$@\""
+      // other content of the same size, put back before it is compared
+      let script = """
+        if [ -f content-1 ]; then printf WRONG > content-1; fi
+        $real "$@"
+        status=$?
+        if [ -f content-1 ]; then printf right > content-1; fi
+        exit $status
+        """
       let tools = try await FakeTools(in: scratch, ["debugfs": script]).find()
-      let added = Added([.file("opt/a", "right")])
-      try await expectRefusal(
-        image,
-        { if case .injection(.contentDiffers) = $0 { true } else { false } }
-      ) {
-        // put back before it is compared
-        let restoring =
-          script + "; s=$?; if [ -f content-1 ]; then printf right > content-1; fi; exit $s"
-        let tools = try await FakeTools(in: scratch, ["debugfs": restoring]).find()
-        try await added.inject(into: image, tools: tools)
+      let problem = InjectionProblem.contentDiffers(path: Array("opt/a".utf8), byte: 0)
+      try await expectRefusal(image, .injection(problem)) {
+        try await Added([.file("opt/a", "right")]).inject(into: image, tools: tools)
       }
-      _ = tools
+    }
+  }
+
+  @Test(
+    .enabled(if: isRoot, "only root mounts file systems"),
+    // MiB: what the image takes, what is added; of a disk of 40
+    arguments: [(24, 1), (1, 44), (1, 22)]
+  )
+  func `a disk that is full when copying, when reading, when writing`(
+    _ taken: Int,
+    _ added: Int
+  ) async throws {
+    try await Scratch.with { scratch in
+      let block = String(repeating: "x", count: 1 << 20)
+      let made = try scratch.image(
+        ["-b", "4096"],
+        mebibytes: 128,
+        of: [.file("taken", String(repeating: block, count: taken))]
+      )
+      try await LoopMount.with(.ext4, mebibytes: 40, in: scratch) { disk in
+        let directory = disk.root.appendingPathComponent("images")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
+        let image = directory.appendingPathComponent("image")
+        try succeed("cp", ["--sparse=always", made.path, image.path])
+        try await expectRefusal(
+          image,
+          { if case .diskFull = $0 { true } else { false } }
+        ) {
+          let file = SourceFile.file("added", String(repeating: block, count: added))
+          try await Added([file]).inject(into: image)
+        }
+      }
     }
   }
 
