@@ -80,22 +80,27 @@ package struct Ext4Builder: Sendable {
     try tools.check(content, of: tree)
     let source = try Self.directory(source)
     let target = try OutputTarget(output)
-    let work = try WorkDirectory(beside: target)
-    defer { work.remove() }
-    let descriptor = try Self.createImage(work.image, byteCount: geometry.byteCount)
-    defer { close(descriptor) }
-    let run = Ext4Build(
-      tools: tools,
-      tree: tree,
-      geometry: geometry,
-      options: options,
-      target: target,
-      work: work,
-      image: FileDescriptor(rawValue: descriptor),
-      isSourceSound: isSourceSound,
-      progress: progress
-    )
-    return try await run.perform(from: source)
+    do {
+      let work = try WorkDirectory(beside: target)
+      defer { work.remove() }
+      let descriptor = try Self.createImage(work.image, byteCount: geometry.byteCount)
+      defer { close(descriptor) }
+      let run = Ext4Build(
+        tools: tools,
+        tree: tree,
+        geometry: geometry,
+        options: options,
+        target: target,
+        work: work,
+        image: FileDescriptor(rawValue: descriptor),
+        isSourceSound: isSourceSound,
+        progress: progress
+      )
+      return try await run.perform(from: source)
+    } catch .diskFull {
+      // whichever file of ours had no room
+      throw .diskFull(target.path)
+    }
   }
 
   private static func directory(_ path: FilePath) throws(Ext4Error) -> FilePath {
