@@ -48,6 +48,10 @@ package struct E2fsVersion: Hashable, Comparable, Sendable, CustomStringConverti
     }
   }
 
+  /// Whether an entry goes into the last block of its directory, and not into the first one with
+  /// room for it; entries of symbolic links always do the latter.
+  package var appendsEntries: Bool { self >= E2fsVersion(1, 47, 3) }
+
   /// `assume_storage_prezeroed`, and the feature `orphan_file`.
   package var knowsOptionsOf147: Bool { self >= E2fsVersion(1, 47, 0) }
 }

@@ -1,6 +1,7 @@
 // The blocks that mkfs.ext4 takes for itself, before any content: superblocks, group descriptors,
-// bitmaps, inode tables, the journal. Pure arithmetic on block and inode counts.
-// Sources: e2fsprogs, lib/ext2fs/initialize.c and mkjournal.c; Linux Documentation/filesystems/ext4.
+// bitmaps, inode tables, the journal, the first directories; and where each of them is. Pure.
+// Sources: e2fsprogs, lib/ext2fs/{initialize,alloc_tables,mkjournal,orphan}.c; Linux
+// Documentation/filesystems/ext4.
 
 /// What an empty file system of 4 KiB blocks and 256-byte inodes looks like inside.
 package struct Ext4Layout: Hashable, Sendable {
@@ -11,63 +12,105 @@ package struct Ext4Layout: Hashable, Sendable {
   static let inodesPerBlock: UInt64 = 4096 / 256
   /// Inodes 1 to 10 are reserved, 11 is lost+found.
   package static let reservedInodeCount: UInt64 = 11
+  /// With flex_bg the tables of so many groups lie together: mke2fs's default.
+  static let groupsPerFlexibleGroup: UInt64 = 16
 
   /// Blocks in use by groups: a last group too small for its own tables is left out.
   package let blockCount: UInt64
   package let groupCount: UInt64
   package let inodesPerGroup: UInt64
+  /// Superblocks and group descriptors with all their copies.
+  package let superblockBlockCount: UInt64
+  /// Room for more group descriptors, with all copies, and the block that lists it.
+  package let reservedBlockCount: UInt64
+  package let bitmapBlockCount: UInt64
+  package let tableBlockCount: UInt64
+  /// With its extent tree.
   package let journalBlockCount: UInt64
-  /// Blocks that are in use before any content, the root directory's first block included.
-  package let fixedBlockCount: UInt64
+  /// With its extent tree.
+  package let orphanFileBlockCount: UInt64
+  /// The root directory and lost+found: 1 and 4.
+  package let directoryBlockCount: UInt64
+  /// Inodes that are in use before any content.
+  package let fixedInodeCount: UInt64
+  let hasFlexibleGroups: Bool
+  let free: FreeBlocks
+  let root: FileBlocks
+  let lostAndFound: FileBlocks
 
   package var inodeCount: UInt64 { inodesPerGroup * groupCount }
   package var freeBlockCount: UInt64 { blockCount - fixedBlockCount }
+  /// Blocks that are in use before any content.
+  package var fixedBlockCount: UInt64 {
+    superblockBlockCount + reservedBlockCount + bitmapBlockCount + tableBlockCount
+      + journalBlockCount + orphanFileBlockCount + directoryBlockCount
+  }
 
-  /// - Returns: `nil` where mkfs.ext4 would refuse: too few blocks for the tables.
-  package init?(blocks: UInt64, inodes: UInt64) {
-    guard let shape = Self.shape(blocks: blocks, inodes: inodes) else { return nil }
-    let backups = UInt64((0..<shape.groups).count { Self.hasSuperblock(group: $0) })
-    let tables = shape.groups * (2 + shape.inodesPerGroup / Self.inodesPerBlock)
-    let journal = Self.journalBlocks(of: shape.blocks)
-    let copies =
-      backups
-      * (1 + Self.descriptorBlocks(shape.groups) + Self.reservedBlocks(shape.blocks, shape.groups))
-    // the root directory 1, lost+found 4, the resize inode's index 1
-    let fixed = copies + tables + journal + Self.extentBlocks(runs: Self.runs(ofFile: journal)) + 6
-    guard fixed < shape.blocks else { return nil }
-    blockCount = shape.blocks
-    groupCount = shape.groups
+  /// - Returns: `nil` where mkfs.ext4 would refuse: too few blocks for the tables or the journal.
+  package init?(blocks: UInt64, inodes: UInt64, options: Ext4Options = Ext4Options()) {
+    guard let shape = Ext4Shape(blocks: blocks, inodes: inodes, features: options.features),
+      var empty = EmptyFileSystem(shape), empty.makeFiles(journal: options.journal)
+    else { return nil }
+    blockCount = shape.blockCount
+    groupCount = shape.groupCount
     inodesPerGroup = shape.inodesPerGroup
-    journalBlockCount = journal
-    fixedBlockCount = fixed
+    superblockBlockCount = shape.backupCount * (1 + shape.descriptorBlocks)
+    reservedBlockCount =
+      shape.backupCount * shape.reservedBlocks
+      + (options.features.contains(.resizeInode) ? 1 : 0)
+    bitmapBlockCount = 2 * shape.groupCount
+    tableBlockCount = shape.groupCount * shape.tableBlocks
+    journalBlockCount = empty.journal.count + empty.journal.treeBlockCount
+    orphanFileBlockCount = empty.orphanFile.count + empty.orphanFile.treeBlockCount
+    directoryBlockCount = empty.root.count + empty.lostAndFound.count
+    fixedInodeCount = Self.reservedInodeCount + (empty.orphanFile.count > 0 ? 1 : 0)
+    hasFlexibleGroups = options.features.contains(.flexibleGroups)
+    free = empty.free
+    root = empty.root
+    lostAndFound = empty.lostAndFound
   }
 
-  private struct Shape {
-    var blocks: UInt64
-    var groups: UInt64
-    var inodesPerGroup: UInt64
+  static func dividedUp(_ count: UInt64, by divisor: UInt64) -> UInt64 {
+    count / divisor + (count % divisor == 0 ? 0 : 1)
   }
+}
 
-  private static func shape(blocks: UInt64, inodes: UInt64) -> Shape? {
-    let groups = dividedUp(blocks, by: blocksPerGroup)
-    // one bitmap block holds 8 × 4096 inodes
-    let perGroup =
-      dividedUp(dividedUp(inodes, by: max(groups, 1)), by: inodesPerBlock) * inodesPerBlock
-    guard groups > 0, perGroup <= 8 * blockByteCount else { return nil }
-    let rest = blocks % blocksPerGroup
-    var overhead = 2 + perGroup / inodesPerBlock
-    if hasSuperblock(group: groups - 1) {
-      overhead += 1 + descriptorBlocks(groups) + reservedBlocks(blocks, groups)
+/// The sizes that follow from blocks, inodes and features alone.
+struct Ext4Shape {
+  private(set) var blockCount: UInt64
+  private(set) var groupCount: UInt64
+  private(set) var inodesPerGroup: UInt64
+  let features: Ext4Features
+
+  var tableBlocks: UInt64 { inodesPerGroup / Ext4Layout.inodesPerBlock }
+
+  init?(blocks: UInt64, inodes: UInt64, features: Ext4Features) {
+    self.features = features
+    blockCount = blocks
+    groupCount = Ext4Layout.dividedUp(blocks, by: Ext4Layout.blocksPerGroup)
+    inodesPerGroup = 0
+    // mke2fs refuses tables that are larger than the file system
+    guard groupCount > 0, inodes / Ext4Layout.inodesPerBlock < blocks else { return nil }
+    while true {
+      let perGroup = Ext4Layout.dividedUp(inodes, by: groupCount)
+      let unit = Ext4Layout.inodesPerBlock
+      inodesPerGroup = Ext4Layout.dividedUp(max(perGroup, 1), by: unit) * unit
+      // one bitmap block holds 8 × 4096 inodes
+      guard inodesPerGroup <= 8 * Ext4Layout.blockByteCount,
+        inodesPerGroup * groupCount <= UInt64(UInt32.max)
+      else { return nil }
+      let rest = blockCount % Ext4Layout.blocksPerGroup
+      let overhead = 2 + tableBlocks + superblockBlocks(ofGroup: groupCount - 1)
+      if rest == 0 || rest >= overhead + 50 { return }
+      // mkfs leaves out a last group that has not 50 blocks beside its tables
+      if groupCount == 1 { return nil }
+      blockCount -= rest
+      groupCount -= 1
     }
-    if rest == 0 || rest >= overhead + 50 {
-      return Shape(blocks: blocks, groups: groups, inodesPerGroup: perGroup)
-    }
-    // mkfs leaves out a last group that has not 50 blocks beside its tables
-    return groups == 1 ? nil : shape(blocks: blocks - rest, inodes: inodes)
   }
 
   /// Superblocks are copied to the groups 0, 1 and the powers of 3, 5 and 7: sparse_super.
-  private static func hasSuperblock(group: UInt64) -> Bool {
+  static func hasSuperblock(group: UInt64) -> Bool {
     if group <= 1 { return true }
     return [3, 5, 7].contains { (base: UInt64) in
       var rest = group
@@ -76,47 +119,34 @@ package struct Ext4Layout: Hashable, Sendable {
     }
   }
 
-  /// 64 bytes a group.
-  private static func descriptorBlocks(_ groups: UInt64) -> UInt64 {
-    dividedUp(groups * 64, by: blockByteCount)
+  var backupCount: UInt64 { UInt64((0..<groupCount).count { Self.hasSuperblock(group: $0) }) }
+
+  /// A superblock, the descriptors and the room for more of them, where the group has a copy.
+  func superblockBlocks(ofGroup group: UInt64) -> UInt64 {
+    Self.hasSuperblock(group: group) ? 1 + descriptorBlocks + reservedBlocks : 0
+  }
+
+  var descriptorBlocks: UInt64 { descriptorBlocks(of: groupCount) }
+
+  /// 64 bytes a group; 32 without 64-bit block numbers.
+  private func descriptorBlocks(of groups: UInt64) -> UInt64 {
+    let byteCount: UInt64 = features.contains(.sixtyFourBit) ? 64 : 32
+    return Ext4Layout.dividedUp(groups * byteCount, by: Ext4Layout.blockByteCount)
   }
 
   /// Room for the descriptors of a file system 1024 times as large, at most 1024 blocks.
-  private static func reservedBlocks(_ blocks: UInt64, _ groups: UInt64) -> UInt64 {
+  var reservedBlocks: UInt64 {
+    guard features.contains(.resizeInode) else { return 0 }
     let ceiling: UInt64 = (1 << 32) - 1
-    let grown = blocks < ceiling / 1024 ? blocks * 1024 : ceiling
-    let wanted = descriptorBlocks(dividedUp(grown, by: blocksPerGroup))
-    let present = descriptorBlocks(groups)
-    return wanted <= present ? 0 : min(wanted - present, blockByteCount / 4)
+    let grown = blockCount < ceiling / 1024 ? blockCount * 1024 : ceiling
+    let wanted = descriptorBlocks(of: Ext4Layout.dividedUp(grown, by: Ext4Layout.blocksPerGroup))
+    // one block lists them, by numbers of 4 bytes
+    return min(wanted - min(wanted, descriptorBlocks), Ext4Layout.blockByteCount / 4)
   }
 
-  private static func journalBlocks(of blocks: UInt64) -> UInt64 {
-    let sizes: [(below: UInt64, journal: UInt64)] = [
-      (2048, 0), (32_768, 1024), (262_144, 4096), (524_288, 8192), (4_194_304, 16_384),
-      (8_388_608, 32_768), (16_777_216, 65_536), (33_554_432, 131_072),
-    ]
-    return sizes.first { blocks < $0.below }?.journal ?? 262_144
-  }
-
-  /// The most runs in which mkfs lays down a file of so many blocks.
-  ///
-  /// A run ends with its group, and may be broken once by the tables inside it. It has at most 32768
-  /// blocks.
-  static func runs(ofFile blocks: UInt64) -> UInt64 {
-    blocks == 0 ? 0 : 2 * dividedUp(blocks, by: blocksPerGroup) + 1
-  }
-
-  /// Blocks of a file's extent tree beside the inode, which holds 4 runs itself.
-  ///
-  /// A tree block holds
-  /// 340: (4096 − 12 header − 4 checksum) / 12, but may be left half full when it is split.
-  static func extentBlocks(runs: UInt64) -> UInt64 {
-    if runs <= 4 { return 0 }
-    let leaves = runs <= 340 ? 1 : dividedUp(runs, by: 340 / 2)
-    return leaves + extentBlocks(runs: leaves)
-  }
-
-  static func dividedUp(_ count: UInt64, by divisor: UInt64) -> UInt64 {
-    count / divisor + (count % divisor == 0 ? 0 : 1)
+  /// The blocks of a group.
+  func blocks(ofGroup group: UInt64) -> Range<UInt64> {
+    let start = group * Ext4Layout.blocksPerGroup
+    return start..<min(start + Ext4Layout.blocksPerGroup, blockCount)
   }
 }

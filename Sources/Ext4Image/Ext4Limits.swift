@@ -17,8 +17,7 @@ package enum Ext4Limits {
   /// - Throws: the limit that `node` breaks, with its path.
   static func check(
     _ node: Node,
-    named name: [UInt8],
-    inRoot: Bool,
+    isLostAndFound: Bool,
     path: () -> [UInt8]
   ) throws(Ext4Error) {
     if UInt64(node.linkCount) > linkCount {
@@ -30,7 +29,7 @@ package enum Ext4Limits {
     if node.kind == .regular, node.size > fileByteCount {
       throw .fileTooLarge(path: path(), byteCount: node.size)
     }
-    if inRoot, name.elementsEqual("lost+found".utf8), node.kind != .directory {
+    if isLostAndFound, node.kind != .directory {
       throw .lostAndFoundIsNotADirectory
     }
   }

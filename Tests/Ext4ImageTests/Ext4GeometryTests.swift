@@ -11,7 +11,11 @@ import Testing
   struct Row: Sendable, CustomTestStringConvertible {
     var mebibytes: UInt64
     var inodes: UInt64
-    var testDescription: String { "\(mebibytes) MiB, \(inodes) inodes" }
+    var features: [String] = []
+    var journal = Ext4Journal.standard
+    var testDescription: String {
+      "\(mebibytes) MiB, \(inodes) inodes, \(features), journal \(journal)"
+    }
   }
 
   @Test(arguments: [
@@ -21,38 +25,75 @@ import Testing
     Row(mebibytes: 129, inodes: 5000), Row(mebibytes: 130, inodes: 30_000),
     Row(mebibytes: 256, inodes: 16_384), Row(mebibytes: 1024, inodes: 70_000),
     Row(mebibytes: 1025, inodes: 200_000), Row(mebibytes: 2048, inodes: 150_000),
-    Row(mebibytes: 5000, inodes: 320_000), Row(mebibytes: 20_000, inodes: 1_280_000),
+    // a second set of 16 groups with one group
+    Row(mebibytes: 2177, inodes: 150_000), Row(mebibytes: 5000, inodes: 320_000),
+    Row(mebibytes: 20_000, inodes: 1_280_000), Row(mebibytes: 65_536, inodes: 4_194_304),
+    Row(mebibytes: 64, inodes: 100, journal: .none),
+    Row(mebibytes: 64, inodes: 100, journal: .byteCount(30 << 20)),
+    Row(mebibytes: 3000, inodes: 50_000, journal: .byteCount(4 << 20)),
+    // more than four extents, so that the journal has an extent tree
+    Row(mebibytes: 8192, inodes: 50_000, journal: .byteCount(1 << 30)),
+    Row(mebibytes: 500, inodes: 9000, features: ["^resize_inode"]),
+    Row(mebibytes: 5000, inodes: 9000, features: ["^64bit"]),
+    Row(mebibytes: 300, inodes: 9000, features: ["^flex_bg"]),
+    Row(mebibytes: 5000, inodes: 320_000, features: ["^flex_bg"]),
+    Row(mebibytes: 300, inodes: 9000, features: ["^metadata_csum"]),
+    Row(mebibytes: 300, inodes: 9000, features: ["^metadata_csum", "uninit_bg"]),
+    Row(mebibytes: 300, inodes: 9000, features: ["metadata_csum_seed", "large_dir", "verity"]),
+    Row(mebibytes: 300, inodes: 9000, features: ["^dir_index", "^dir_nlink", "^huge_file"]),
+    Row(mebibytes: 511, inodes: 9000, features: ["orphan_file"]),
+    Row(mebibytes: 2100, inodes: 9000, features: ["orphan_file", "^flex_bg"]),
+    Row(mebibytes: 9000, inodes: 9000, features: ["orphan_file"]),
+    Row(mebibytes: 1500, inodes: 9000, features: ["fast_commit"]),
+    Row(
+      mebibytes: 1500,
+      inodes: 9000,
+      features: ["fast_commit", "orphan_file"],
+      journal: .byteCount(100 << 20)
+    ),
   ])
   func `predicts to the block what mkfs takes for itself`(row: Row) async throws {
+    let options = Ext4Options(journal: row.journal, features: try Ext4Features(row.features))
     try await Scratch.with { scratch in
       let image = scratch.url.appendingPathComponent("image")
-      try Data().write(to: image)
-      try FileHandle(forWritingTo: image).truncate(atOffset: row.mebibytes << 20)
-      let tools = try await E2fsTools.find()
-      let invocation = MkfsInvocation(
-        options: Ext4Options(),
-        version: tools.version,
-        inodeCount: row.inodes,
-        source: nil,
-        image: "image"
-      )
-      let output = try await ToolRunner.run(
-        tools.mkfs,
-        invocation.arguments,
-        in: FilePath(scratch.url.path),
-        searchPath: tools.searchPath,
-        environment: invocation.environment
-      )
-      #expect(output.status == .exited(0))
-      #expect(output.errorText == "")
+      try await makeEmpty(image, mebibytes: row.mebibytes, inodes: row.inodes, options)
       let shown = try superblock(of: image)
-      let layout = try #require(Ext4Layout(blocks: row.mebibytes << 8, inodes: row.inodes))
+      let layout = try #require(
+        Ext4Layout(blocks: row.mebibytes << 8, inodes: row.inodes, options: options)
+      )
       #expect(shown["Block count"] == layout.blockCount)
       #expect(shown["Inode count"] == layout.inodeCount)
       #expect(shown["Inodes per group"] == layout.inodesPerGroup)
       #expect(shown["Free blocks"] == layout.freeBlockCount)
-      #expect(shown["Free inodes"] == layout.inodeCount - Ext4Layout.reservedInodeCount)
+      #expect(shown["Free inodes"] == layout.inodeCount - layout.fixedInodeCount)
     }
+  }
+
+  private func makeEmpty(
+    _ image: URL,
+    mebibytes: UInt64,
+    inodes: UInt64,
+    _ options: Ext4Options
+  ) async throws {
+    try Data().write(to: image)
+    try FileHandle(forWritingTo: image).truncate(atOffset: mebibytes << 20)
+    let tools = try await E2fsTools.find()
+    let invocation = MkfsInvocation(
+      options: options,
+      version: tools.version,
+      inodeCount: inodes,
+      source: nil,
+      image: "image"
+    )
+    let output = try await ToolRunner.run(
+      tools.mkfs,
+      invocation.arguments,
+      in: FilePath(image.deletingLastPathComponent().path),
+      searchPath: tools.searchPath,
+      environment: invocation.environment
+    )
+    #expect(output.status == .exited(0))
+    #expect(output.errorText == "")
   }
 
   private func superblock(of image: URL) throws -> [String: UInt64] {
@@ -66,49 +107,14 @@ import Testing
     return numbers
   }
 
-  @Test(arguments: 0..<6)
-  func `the smallest size is enough for mkfs, and the prediction never too good`(
-    seed: UInt64
-  ) async throws {
-    var random = SeededGenerator(seed: seed)
-    let files = SourceDirectory(RandomFiles.make(using: &random))
-    let tree = try files.tree
-    let content = try Ext4Content(of: tree, numbering: try InodeNumbering(of: tree))
-    let smallest = try smallestSize(for: content)
-    let geometry = try makeGeometry(for: content, size: .exact(smallest))
-    try await Scratch.with { scratch in
-      let output = scratch.url.appendingPathComponent("o")
-      let source = try scratch.source(files, faithfully: false)
-      let result = try await Ext4Builder(tools: try await E2fsTools.find()).build(
-        tree,
-        from: FilePath(source.path),
-        to: FilePath(output.path),
-        options: Ext4Options(size: .exact(smallest))
-      )
-      #expect(result.freeBlockCount >= geometry.predictedFreeBlockCount, "seed \(seed)")
-      #expect(
-        UInt64(result.inodeCount - result.freeInodeCount) + UInt64(result.joinedLinkCount)
-          == content.inodeCount + Ext4Layout.reservedInodeCount,
-        "seed \(seed)"
-      )
-      try expectEqual(Ext4Witness.rows(of: output), files.rows(from: source))
-    }
-    if smallest > Ext4Geometry.smallestByteCount {
-      #expect(throws: Ext4Error.self, "seed \(seed)") {
-        try makeGeometry(for: content, size: .exact(smallest - (1 << 20)))
-      }
-    }
-  }
-
-  /// As the refusal of a size that is too small names it.
-  private func smallestSize(for content: Ext4Content) throws -> UInt64 {
-    do {
-      _ = try makeGeometry(for: content, size: .exact(1 << 20))
-      Issue.record("1 MiB was accepted")
-      return 0
-    } catch Ext4Error.sizeTooSmall(1_048_576, let smallest) {
-      return smallest
-    }
+  @Test(arguments: [(4, 64), (30, 64), (100, 202)] as [(UInt64, UInt64)])
+  func `a journal as large as half of the file system is refused`(
+    journal: UInt64,
+    mebibytes: UInt64
+  ) {
+    let options = Ext4Options(journal: .byteCount(journal << 20))
+    #expect(Ext4Layout(blocks: mebibytes << 8, inodes: 16, options: options) != nil)
+    #expect(Ext4Layout(blocks: journal << 9, inodes: 16, options: options) == nil)
   }
 
   @Test func `an automatic size leaves what was asked for free`() throws {
@@ -130,12 +136,11 @@ import Testing
     let tree = try SourceDirectory([
       SourceFile(
         path: Array("large".utf8),
-        kind: .sparse(8 << 30, []),
+        kind: .full(8 << 30),
         attributes: .init(mode: 0o644)
       )
     ]).tree
     #expect(tree.nodeCount == 2)
-    // without segments the file counts in full
     let content = try Ext4Content(of: tree, numbering: try InodeNumbering(of: tree))
     let geometry = try makeGeometry(for: content, size: .automatic(free: nil))
     #expect(geometry.predictedFreeBlockCount << 12 >= (8 << 30) / 5)

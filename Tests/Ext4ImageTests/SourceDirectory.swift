@@ -25,6 +25,8 @@ struct SourceFile {
     case blockDevice(UInt32, UInt32)
     /// A file of this size that is all hole but for these bytes at these places.
     case sparse(UInt64, [(offset: UInt64, bytes: [UInt8])])
+    /// A file of this size without a block of zeros; for the tree only, not for the host.
+    case full(UInt64)
   }
 
   static func file(_ path: String, _ text: String = "", mode: UInt16 = 0o644) -> SourceFile {
@@ -94,9 +96,22 @@ struct SourceDirectory {
           extendedAttributes: file.extendedAttributes,
           member: .zero
         )
+        count(file, in: &builder)
       }
       return try TreeBuilder.merge([try builder.table()]).tree
     }
+  }
+
+  /// Counts the blocks of a file that are not zero, as it is done for a layer.
+  private func count(_ file: SourceFile, in builder: inout LayerTableBuilder) {
+    var counter = DataBlockCounter()
+    switch file.kind {
+    case .file(let bytes): counter.add(bytes.span, at: .zero)
+    case .sparse(_, let runs):
+      for run in runs { counter.add(run.bytes.span, at: FileOffset(run.offset)) }
+    default: return
+    }
+    builder.setDataBlocks(counter.blocks, runs: counter.runs, ofEntry: builder.entryCount - 1)
   }
 
   private func content(of file: SourceFile) -> EntryContent {
@@ -106,6 +121,7 @@ struct SourceDirectory {
       .regular(byteCount: UInt64(bytes.count), data: .zero, segments: [])
     case .link(let target): .symbolicLink(target: target)
     case .hardLink(let target): .hardLink(target: target)
+    case .full(let size): .regular(byteCount: size, data: .zero, segments: [])
     case .fifo: .fifo
     case .characterDevice(let major, let minor): .characterDevice(major: major, minor: minor)
     case .blockDevice(let major, let minor): .blockDevice(major: major, minor: minor)
@@ -147,6 +163,7 @@ struct SourceDirectory {
     case .directory: result = file.path.isEmpty ? 0 : mkdir(path, 0o755)
     case .file(let bytes): result = write([(0, bytes)], size: UInt64(bytes.count), to: path)
     case .sparse(let size, let runs): result = write(runs, size: size, to: path)
+    case .full: throw WitnessFailure(description: "a file that is for the tree only")
     case .link(let target): result = symlink((target + [0]).map { CChar(bitPattern: $0) }, path)
     case .hardLink(let target):
       let root = Array(path.prefix(path.count - 1 - file.path.count))
