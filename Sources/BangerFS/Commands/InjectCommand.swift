@@ -78,20 +78,25 @@ struct InjectCommand: AsyncParsableCommand {
     defer { progress.close() }
     let follows = followsDirectoryLinks
     let show = BuildProgress(progress).show
-    let result = try await cancellingOnSignals {
-      let result = try await Ext4Injector(tools: tools).inject(
-        files.tree,
-        reading: { try files.read($0, at: $1, into: $2) },
-        into: image,
-        followingLinks: follows,
-        progress: show
-      )
-      // The files are there, and nobody shall be told otherwise.
-      outliveSignals()
+    do {
+      let result = try await cancellingOnSignals {
+        let result = try await Ext4Injector(tools: tools).inject(
+          files.tree,
+          reading: { try files.read($0, at: $1, into: $2) },
+          into: image,
+          followingLinks: follows,
+          progress: show
+        )
+        // The files are there, and nobody shall be told otherwise.
+        outliveSignals()
+        return result
+      }
+      progress.end()
       return result
+    } catch Ext4Error.diskFull {
+      // Whichever file beside it had no room.
+      throw Ext4Error.diskFull(image)
     }
-    progress.end()
-    return result
   }
 }
 

@@ -63,9 +63,11 @@ struct DiskFacts: Encodable {
   }
 
   private var text: String {
-    let origin = origin == .cloned ? "cloned from an earlier result" : "built anew"
+    // What is made of no image is never cloned.
+    let ending =
+      digest == nil ? "" : origin == .cloned ? ", cloned from an earlier result" : ", built anew"
     return "\(ByteCount.text(bytes)), \(ByteCount.text(allocatedBytes)) allocated, "
       + "\(freeBlocks) of \(blocks) blocks and \(freeInodes) of \(inodes) inodes free, "
-      + "UUID \(uuid), \(origin)"
+      + "UUID \(uuid)\(ending)"
   }
 }
