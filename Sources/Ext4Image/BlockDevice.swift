@@ -196,7 +196,7 @@ package struct BlockDevice: Sendable {
       } else {
         expected = [UInt8](repeating: 0, count: expected.count)
       }
-      if buffer[..<count] == expected[..<count] { continue }
+      if memcmp(buffer, expected, count) == 0 { continue }
       let offset = zip(buffer, expected).prefix { $0 == $1 }.count
       throw .deviceDiffers(path, byte: range.lowerBound + UInt64(offset))
     }
