@@ -7,8 +7,8 @@ import TestKit
 
 extension Workplace {
   /// The dump that the program makes of an image.
-  func dump(of reference: String) throws -> DumpText {
-    DumpText(try succeed(try start(["dump", reference])))
+  func dump(of reference: String, _ options: [String] = []) throws -> DumpText {
+    DumpText(try succeed(try start(["dump", reference] + options)))
   }
 
   /// The dump of a directory, by another process of the same user.
@@ -39,9 +39,13 @@ extension Workplace {
 
   /// Materializes an image, and tells what it asked its own mount for.
   @discardableResult
-  func materialize(_ reference: String, to output: String) throws -> RequestCounts {
+  func materialize(
+    _ reference: String,
+    to output: String,
+    _ options: [String] = []
+  ) throws -> RequestCounts {
     let counts = output + ".requests"
-    let command = ["materialize", reference, output, "--request-counts", counts]
+    let command = ["materialize", reference, output, "--request-counts", counts] + options
     _ = try succeed(try start(command))
     return try RequestCounts(file: counts)
   }
@@ -64,12 +68,13 @@ final class MountedImage {
   private let counts: String
 
   /// Mounts an image as the user of `place` and waits until it is there.
-  init(_ reference: String, in place: Workplace) throws {
+  init(_ reference: String, _ options: [String] = [], in place: Workplace) throws {
     self.place = place
     let name = "home/mount-\(UUID().uuidString)"
     path = try place.makeDirectory(name)
     counts = path + ".requests"
-    server = try place.start(["mount", "-f", reference, path, "--request-counts", counts])
+    let command = ["mount", "-f", reference, path, "--request-counts", counts]
+    server = try place.start(command + options)
     try Program.wait(for: "the mount of \(reference)") {
       let said = try server.errorsSoFar()
       if !server.isRunning { throw ProgramFailure("mount \(reference): \(said)") }

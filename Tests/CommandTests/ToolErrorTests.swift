@@ -5,7 +5,7 @@ import TestKit
 import Testing
 
 struct ToolErrorTests {
-  private static let tools = ["mkfs.ext4", "debugfs", "e2fsck"]
+  private static let tools = ["mkfs.ext4", "debugfs", "e2fsck", "resize2fs", "tune2fs"]
 
   /// A directory with the tools of the machine, of which mkfs.ext4 says that it is of this version.
   private func fakeTools(in place: Workplace, banner: String) throws -> String {
