@@ -153,9 +153,9 @@ struct Ext4Build: Sendable {
   private func publish() throws(Ext4Error) {
     try HostFile.synchronize(image.rawValue, target.path)
     if Task.isCancelled { throw .cancelled }
-    let new = target.path
-    try HostFile.check("rename", work.image) { old in
-      new.withPlatformString { rename(old, $0) }
+    let old = work.image
+    try HostFile.check("rename", target.path) { new in
+      old.withPlatformString { rename($0, new) }
     }
     let directory = try HostFile.openDirectory(target.directory)
     defer { close(directory) }
