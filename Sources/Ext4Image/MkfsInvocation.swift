@@ -33,7 +33,9 @@ package struct MkfsInvocation: Hashable, Sendable {
   ///
   /// The only list of options of this program: 4 KiB blocks and 256-byte inodes whatever the size; no
   /// blocks kept for root; tables and journal left to the holes of the new file, and marked as zeroed,
-  /// so that the guest need not zero them either. Paths are passed as the bytes that they are.
+  /// so that the guest need not zero them either; no extended attributes copied, since the tree's are
+  /// set afterwards, and hosts with SELinux would add their own. Paths are passed as the bytes that
+  /// they are.
   package var arguments: [[UInt8]] {
     let fixed = [
       "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E", extended, "-O",
@@ -53,7 +55,9 @@ package struct MkfsInvocation: Hashable, Sendable {
   }
 
   private var extended: String {
-    var extended = ["lazy_itable_init=1", "lazy_journal_init=1", "root_owner=0:0"]
+    var extended = [
+      "lazy_itable_init=1", "lazy_journal_init=1", "root_owner=0:0", "no_copy_xattrs",
+    ]
     if version.knowsOptionsOf147 { extended.append("assume_storage_prezeroed=1") }
     if case .fixed(_, let hashSeed, _) = options.identity {
       extended.append("hash_seed=" + Ext4Identity.text(hashSeed))

@@ -20,7 +20,8 @@ import Testing
     #expect(
       text(invocation.arguments) == [
         "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
-        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,assume_storage_prezeroed=1",
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,no_copy_xattrs,"
+          + "assume_storage_prezeroed=1",
         "-O", Self.features, "-N", "5000", "-L", "root", "-d", "/mnt/a b",
         "image",
       ]
@@ -39,7 +40,8 @@ import Testing
     #expect(
       text(invocation.arguments) == [
         "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
-        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0", "-O", Self.features, "-N",
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,no_copy_xattrs", "-O", Self.features,
+        "-N",
         "16", "-L", "banger-rootfs", "i",
       ]
     )
@@ -60,7 +62,8 @@ import Testing
     #expect(
       text(invocation.arguments) == [
         "-F", "-q", "-b", "4096", "-I", "256", "-m", "0", "-E",
-        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,assume_storage_prezeroed=1,"
+        "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0,no_copy_xattrs,"
+          + "assume_storage_prezeroed=1,"
           + "hash_seed=10111213-1415-8617-9819-1a1b1c1d1e1f", "-O",
         "none,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,"
           + "huge_file,large_file,metadata_csum,orphan_file,sparse_super",
