@@ -17,9 +17,16 @@ struct DoctorTests {
     let lines = lines(outcome)
     let subjects = lines.map { $0.dropFirst("limited  ".count).prefix { $0 != ":" } }
     #expect(
-      subjects == ["/dev/fuse", "fusermount3", "allow_other", "e2fsprogs", "cache", "open files"]
+      subjects == [
+        "/dev/fuse", "fusermount3", "allow_other", "e2fsprogs", "cache", "clones", "open files",
+      ]
     )
-    #expect(lines.allSatisfy { $0.hasPrefix("ok       ") || $0.contains("allow_other") })
+    let mayBeLimited = ["allow_other", "clones"]
+    #expect(
+      lines.allSatisfy { line in
+        line.hasPrefix("ok       ") || mayBeLimited.contains { line.contains($0) }
+      }
+    )
     #expect(lines.contains("ok       cache: \(place.cache)"))
   }
 
@@ -68,11 +75,33 @@ struct DoctorTests {
     )
   }
 
+  @Test(arguments: ["xfs", "ext4"])
+  func `whether results can be cloned depends on the cache's file system`(_ kind: String) throws {
+    guard geteuid() == 0 else { return }
+    let place = try Workplace(.root)
+    try place.makeDirectory("home/disk")
+    let outcome = try place.runIsolated(
+      after: """
+        truncate -s 512M "$1/file"
+        mkfs.\(kind) -q "$1/file"
+        mount -o loop "$1/file" "$1/disk"
+        mkdir "$1/disk/cache"
+        """,
+      #""$0" doctor --cache-dir disk/cache | grep clones"#
+    )
+    let line =
+      kind == "xfs"
+      ? "ok       clones: earlier results are cloned"
+      : "limited  clones: the cache's file system cannot share blocks: file systems are built anew "
+        + "(put the cache, and what is made, on btrfs or XFS)"
+    expect(outcome, is: .success(line + "\n"))
+  }
+
   @Test func `doctor as JSON has the same findings`() throws {
     let place = try Workplace()
     let document = try JSONText.object(try place.run("doctor", "--format", "json").output)
     let findings = try #require(document["findings"] as? [[String: String]])
-    #expect(findings.count == 6)
+    #expect(findings.count == 7)
     #expect(findings[4] == ["subject": "cache", "state": "ok", "detail": place.cache])
   }
 }

@@ -73,10 +73,16 @@ struct PredictionTests {
     ["--no-journal", "--fs-feature", "^resize_inode,^64bit", "--size", "200M"],
   ]
 
-  @Test(arguments: FixtureImage.allCases, options)
-  func `what is predicted is what is made`(image: FixtureImage, options: [String]) throws {
+  @Test(arguments: options)
+  func `what is predicted is what is made, with all options`(_ options: [String]) throws {
     let place = try Workplace()
-    try expectPrediction(of: try place.image(image.layers), options, in: place)
+    try expectPrediction(of: try place.image(FixtureImage.everything.layers), options, in: place)
+  }
+
+  @Test func `what is laid over an image is part of what is predicted`() throws {
+    let place = try Workplace()
+    let reference = try place.image(FixtureImage.withoutAttributes.layers)
+    try expectPrediction(of: reference, try place.writeAdditions(), in: place)
   }
 
   @Test(arguments: 0..<6)
@@ -87,7 +93,11 @@ struct PredictionTests {
     try expectPrediction(of: try place.image(layers), [], in: place)
   }
 
-  @Test(arguments: RealImage.allCases, [[], ["--no-journal"], ["--size", "2G"]])
+  static let realImages: [(RealImage, [String])] = [
+    (.debian, []), (.debian, ["--size", "2G"]), (.small, []), (.small, ["--no-journal"]),
+  ]
+
+  @Test(arguments: realImages)
   func `what is predicted of a real image is what is made`(
     image: RealImage,
     options: [String]

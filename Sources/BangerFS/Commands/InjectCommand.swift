@@ -66,7 +66,7 @@ struct InjectCommand: AsyncParsableCommand {
     }
     Wiring.tell(opened.additionWarnings)
     let result = try await inject(opened.files, into: place, tools)
-    try InjectionFacts(result).print(output.format)
+    try InjectionFacts(result).show(as: output.format)
   }
 
   private func inject(
@@ -189,7 +189,7 @@ private struct InjectionFacts: Encodable {
     changedDirectories = result.changedDirectoryCount
   }
 
-  func print(_ format: OutputFormat) throws {
+  func show(as format: OutputFormat) throws {
     var out = StandardOutput()
     switch format {
     case .text:

@@ -97,7 +97,7 @@ struct MaterializeCommand: AsyncParsableCommand {
       image: resolved.digest,
       isReproducible: reproducible,
       origin: made.origin
-    ).print(outputOptions.format)
+    ).show(as: outputOptions.format)
   }
 
   private func make(

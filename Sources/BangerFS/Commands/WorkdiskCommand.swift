@@ -82,7 +82,7 @@ struct WorkdiskNewCommand: AsyncParsableCommand {
         }
       }
     try DiskFacts(result, image: nil, isReproducible: false, origin: .built)
-      .print(outputOptions.format)
+      .show(as: outputOptions.format)
   }
 
   private func grow(

@@ -52,7 +52,7 @@ struct WorkdiskSeedCommand: AsyncParsableCommand {
         isReproducible: reproducible
       )
     try DiskFacts(result, image: nil, isReproducible: reproducible, origin: .built)
-      .print(outputOptions.format)
+      .show(as: outputOptions.format)
   }
 }
 

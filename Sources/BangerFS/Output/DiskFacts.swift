@@ -53,7 +53,7 @@ struct DiskFacts: Encodable {
     reproducible = isReproducible
     self.origin = origin
   }
-  func print(_ format: OutputFormat) throws {
+  func show(as format: OutputFormat) throws {
     var out = StandardOutput()
     switch format {
     case .text: try out.line(EscapedBytes.string(pathBytes) + ": " + text)
