@@ -9,8 +9,10 @@ struct SystemdUnit: Equatable {
   /// Other units that are to be enabled with it.
   var also: [String] = []
   var defaultInstance: String?
-  /// Whether there is an [Install] section.
-  var hasInstallSection = false
+  /// Whether nothing is said about being enabled.
+  var isStatic: Bool {
+    dependents.isEmpty && aliases.isEmpty && also.isEmpty && defaultInstance == nil
+  }
 
   struct Dependents: Equatable {
     var suffix: String
@@ -26,7 +28,6 @@ struct SystemdUnit: Equatable {
     for line in Self.lines(text) {
       if line.hasPrefix("[") {
         isInInstall = line == "[Install]"
-        hasInstallSection = hasInstallSection || isInInstall
       } else if isInInstall, let sign = line.firstIndex(of: "=") {
         take(
           key: Self.trimmed(line[..<sign]),

@@ -11,9 +11,8 @@ enum UnitLookup: Equatable {
   case missing
   /// A link to /dev/null, or an empty file: the unit is not to be started by anybody.
   case masked
-  /// A file's bytes; `path` is the one to link to.
   case file([UInt8])
-  /// A link to a unit of another name.
+  /// A link to a file of another name.
   case alias(of: String)
 }
 
@@ -68,30 +67,50 @@ enum SystemdUnits {
   }
 
   /// The unit's file, or its template's; `nil` for a missing one that only another unit named.
+  ///
+  /// What is only another name of a unit means that unit.
   private static func find(
-    _ name: SystemdUnitName,
+    _ asked: SystemdUnitName,
     isAsked: Bool,
     read: (_ path: [UInt8]) throws -> UnitLookup
   ) throws -> Found? {
+    var name = asked
+    // As many names as symbolic links may follow one another.
+    for _ in 0..<40 {
+      let (path, found) = try lookUp(name, read: read)
+      switch found {
+      case .missing:
+        if !isAsked { return nil }
+        throw failure(.notFound, asked.text, "no such unit in the image")
+      case .masked: throw failure(.notFound, asked.text, "the unit is masked in the image")
+      case .file(let text): return Found(name: name, path: path, text: text)
+      case .alias(let other):
+        guard let other = SystemdUnitName(other), other.type == name.type else {
+          throw failure(
+            .notFound,
+            asked.text,
+            "a link to \(other), which is not the name of a unit"
+          )
+        }
+        name = other.isTemplate ? other.instantiated(name.instance ?? "") : other
+      }
+    }
+    throw failure(.notFound, asked.text, "too many levels of other names in the image")
+  }
+
+  /// The first place that has the unit, or else its template.
+  private static func lookUp(
+    _ name: SystemdUnitName,
+    read: (_ path: [UInt8]) throws -> UnitLookup
+  ) throws -> (path: String, found: UnitLookup) {
     for file in [name, name.template].compactMap({ $0 }) {
       for directory in directories {
         let path = "\(directory)/\(file.text)"
-        switch try read(Array(path.utf8)) {
-        case .missing: continue
-        case .masked: throw failure(.notFound, name.text, "the unit is masked in the image")
-        case .file(let text): return Found(name: name, path: path, text: text)
-        case .alias(let other):
-          throw failure(
-            .notFound,
-            name.text,
-            "only another name of \(other) in the image",
-            hint: "enable \(other)"
-          )
-        }
+        let found = try read(Array(path.utf8))
+        if found != .missing { return (path, found) }
       }
     }
-    if !isAsked { return nil }
-    throw failure(.notFound, name.text, "no such unit in the image")
+    return ("", .missing)
   }
 
   // MARK: Links
@@ -102,48 +121,73 @@ enum SystemdUnits {
     at path: String,
     isAsked: Bool
   ) throws -> [AddedLink] {
-    // A unit that another one names and that says nothing is no part of this.
-    if !unit.hasInstallSection {
-      return isAsked
-        ? [link("\(linkDirectory)/\(defaultTarget).wants/\(name.text)", to: path)] : []
+    if unit.isStatic {
+      // One that only another unit names is started by it, or not at all.
+      if !isAsked { return [] }
+      let started = try instance(of: name, unit)
+      return [link("\(linkDirectory)/\(defaultTarget).wants/\(started.text)", to: path)]
     }
     var links: [AddedLink] = []
     for alias in unit.aliases {
-      let text = try expanded(alias, for: name)
-      guard let other = SystemdUnitName(text), other.type == name.type else {
-        throw failure(.notFound, name.text, "its alias \(text) is not the name of a \(name.type)")
-      }
-      if other.text != name.text { links.append(link("\(linkDirectory)/\(other.text)", to: path)) }
+      let other = try self.alias(try expanded(alias, for: name), of: name)
+      if other != name { links.append(link("\(linkDirectory)/\(other.text)", to: path)) }
     }
     for dependents in unit.dependents {
-      let started = try instance(of: name, unit)
       for dependent in dependents.units {
-        let text = try expanded(dependent, for: started)
-        guard let other = SystemdUnitName(text) else {
-          throw failure(.notFound, name.text, "wanted by \(text), which is not the name of a unit")
-        }
-        let directory = "\(linkDirectory)/\(other.text)\(dependents.suffix)"
-        links.append(link("\(directory)/\(started.text)", to: path))
+        links.append(try link(from: dependent, dependents.suffix, to: name, unit, at: path))
       }
     }
     return links
+  }
+
+  private static func link(
+    from dependent: String,
+    _ suffix: String,
+    to name: SystemdUnitName,
+    _ unit: SystemdUnit,
+    at path: String
+  ) throws -> AddedLink {
+    // Templates depend on templates; all else starts something.
+    let isBetweenTemplates =
+      unit.defaultInstance == nil && SystemdUnitName(dependent)?.isTemplate == true
+    let started = isBetweenTemplates ? name : try instance(of: name, unit)
+    let text = try expanded(dependent, for: started)
+    guard let other = SystemdUnitName(text) else {
+      throw failure(.notFound, name.text, "wanted by \(text), which is not the name of a unit")
+    }
+    return link("\(linkDirectory)/\(other.text)\(suffix)/\(started.text)", to: path)
+  }
+
+  /// Another name of a unit: of an instance it is the other template's.
+  private static func alias(
+    _ text: String,
+    of name: SystemdUnitName
+  ) throws(CommandFailure) -> SystemdUnitName {
+    guard let other = SystemdUnitName(text), other.type == name.type,
+      (other.instance == nil) == (name.instance == nil)
+    else {
+      throw failure(.notFound, name.text, "\(text) cannot be another name of it")
+    }
+    return other.isTemplate ? other.instantiated(name.instance ?? "") : other
   }
 
   /// What is started when a template is enabled.
   private static func instance(
     of name: SystemdUnitName,
     _ unit: SystemdUnit
-  ) throws -> SystemdUnitName {
+  ) throws(CommandFailure) -> SystemdUnitName {
     guard name.isTemplate else { return name }
-    guard let instance = try unit.defaultInstance.map({ try expanded($0, for: name) }),
-      !instance.isEmpty, let started = SystemdUnitName(name.instantiated(instance).text)
-    else {
+    guard let instance = unit.defaultInstance else {
       throw failure(
         .usage,
         name.text,
         "a template without a default instance",
         hint: "name an instance, like \(name.instantiated("x").text)"
       )
+    }
+    let text = name.instantiated(try expanded(instance, for: name)).text
+    guard let started = SystemdUnitName(text), !started.isTemplate else {
+      throw failure(.notFound, name.text, "\(text) is not the name of a unit")
     }
     return started
   }
