@@ -231,8 +231,10 @@ extension AdditionOptions {
   /// The image with the links that enable the units.
   func enablingUnits(in opened: OpenedImage) throws -> OpenedImage {
     if enableUnit.isEmpty { return opened }
-    let links = try SystemdUnits.links(for: enableUnit, read: UnitFiles(files: opened.files).look)
-    return try opened.adding([.links(links)])
+    let files = UnitFiles(files: opened.files)
+    let links = try SystemdUnits.links(for: enableUnit, read: files.look)
+    // A link that leads there in other words stays as it is.
+    return try opened.adding([.links(links.filter { !files.has($0) })])
   }
 }
 
@@ -258,6 +260,15 @@ struct UnitFiles {
     }
     guard tree[file].size > 0 else { return .masked }
     return .file(try bytes(of: tree[file]))
+  }
+
+  /// Whether the link's path leads to its target already.
+  func has(_ link: AddedLink) -> Bool {
+    guard let place = node(link.path, followingLast: false),
+      files.tree[place].kind == .symbolicLink,
+      let found = node(link.path, followingLast: true)
+    else { return false }
+    return found == node(link.target, followingLast: true)
   }
 
   private func node(_ path: [UInt8], followingLast: Bool) -> NodeID? {
