@@ -48,6 +48,10 @@ package struct E2fsVersion: Hashable, Comparable, Sendable, CustomStringConverti
     }
   }
 
+  /// Blocks of the file of orphans on a file system of 8 GiB and more: 2 MiB, but two blocks in 1.47.4,
+  /// where the constant lacks its parentheses.
+  var largestOrphanFile: UInt64 { self == E2fsVersion(1, 47, 4) ? 2 : 512 }
+
   /// Whether an entry goes into the last block of its directory, and not into the first one with
   /// room for it; entries of symbolic links always do the latter.
   package var appendsEntries: Bool { self >= E2fsVersion(1, 47, 3) }

@@ -5,6 +5,7 @@
 /// A file system under construction.
 struct EmptyFileSystem {
   private let shape: Ext4Shape
+  private let version: E2fsVersion
   private(set) var free: FreeBlocks
   private(set) var root = FileBlocks()
   private(set) var lostAndFound = FileBlocks()
@@ -12,8 +13,9 @@ struct EmptyFileSystem {
   private(set) var orphanFile = FileBlocks()
 
   /// Superblocks, descriptors and tables; `nil` when they do not fit.
-  init?(_ shape: Ext4Shape) {
+  init?(_ shape: Ext4Shape, _ version: E2fsVersion) {
     self.shape = shape
+    self.version = version
     free = FreeBlocks(blockCount: shape.blockCount)
     for group in 0..<shape.groupCount {
       let start = shape.blocks(ofGroup: group).lowerBound
@@ -186,9 +188,9 @@ struct EmptyFileSystem {
     free.count(in: shape.blocks(ofGroup: group))
   }
 
-  /// 32 below 512 MiB, 512 from 8 GiB, in between one in 4096.
+  /// 32 below 512 MiB, then one in 4096; from 8 GiB on what the version takes for the most.
   private var orphanFileBlocks: UInt64 {
     if shape.blockCount < 128 * 1024 { return 32 }
-    return shape.blockCount < 2 * 1024 * 1024 ? shape.blockCount / 4096 : 512
+    return shape.blockCount < 2 * 1024 * 1024 ? shape.blockCount / 4096 : version.largestOrphanFile
   }
 }

@@ -128,7 +128,9 @@ struct GeometrySearch: Hashable, Sendable {
   {
     let blocks = byteCount >> 12
     let inodes = inodes(forBlocks: blocks, isRoomy: isRoomy)
-    guard let layout = Ext4Layout(blocks: blocks, inodes: inodes, options: options) else {
+    guard
+      let layout = Ext4Layout(blocks: blocks, inodes: inodes, options: options, version: version)
+    else {
       return 0
     }
     // with more groups the tables may become smaller by a block each
@@ -140,7 +142,8 @@ struct GeometrySearch: Hashable, Sendable {
   private func choice(byteCount: UInt64, free: UInt64, isRoomy: Bool) -> Choice? {
     let blocks = byteCount / Ext4Layout.blockByteCount
     let inodes = inodes(forBlocks: blocks, isRoomy: isRoomy)
-    guard let layout = Ext4Layout(blocks: blocks, inodes: inodes, options: options),
+    guard
+      let layout = Ext4Layout(blocks: blocks, inodes: inodes, options: options, version: version),
       fits(in: layout, leaving: Ext4Layout.dividedUp(free, by: Ext4Layout.blockByteCount))
     else { return nil }
     return Choice(byteCount: byteCount, inodeCount: inodes, layout: layout)

@@ -47,9 +47,9 @@ package struct Ext4Layout: Hashable, Sendable {
   }
 
   /// - Returns: `nil` where mkfs.ext4 would refuse: too few blocks for the tables or the journal.
-  package init?(blocks: UInt64, inodes: UInt64, options: Ext4Options = Ext4Options()) {
+  package init?(blocks: UInt64, inodes: UInt64, options: Ext4Options, version: E2fsVersion) {
     guard let shape = Ext4Shape(blocks: blocks, inodes: inodes, features: options.features),
-      var empty = EmptyFileSystem(shape), empty.makeFiles(journal: options.journal)
+      var empty = EmptyFileSystem(shape, version), empty.makeFiles(journal: options.journal)
     else { return nil }
     blockCount = shape.blockCount
     groupCount = shape.groupCount

@@ -54,12 +54,18 @@ import Testing
   ])
   func `predicts to the block what mkfs takes for itself`(row: Row) async throws {
     let options = Ext4Options(journal: row.journal, features: try Ext4Features(row.features))
+    if try await !toolsKnow(options) { return }
     try await Scratch.with { scratch in
       let image = scratch.url.appendingPathComponent("image")
       try await makeEmpty(image, mebibytes: row.mebibytes, inodes: row.inodes, options)
       let shown = try superblock(of: image)
       let layout = try #require(
-        Ext4Layout(blocks: row.mebibytes << 8, inodes: row.inodes, options: options)
+        Ext4Layout(
+          blocks: row.mebibytes << 8,
+          inodes: row.inodes,
+          options: options,
+          version: try await E2fsTools.find().version
+        )
       )
       #expect(shown["Block count"] == layout.blockCount)
       #expect(shown["Inode count"] == layout.inodeCount)
@@ -113,8 +119,8 @@ import Testing
     mebibytes: UInt64
   ) {
     let options = Ext4Options(journal: .byteCount(journal << 20))
-    #expect(Ext4Layout(blocks: mebibytes << 8, inodes: 16, options: options) != nil)
-    #expect(Ext4Layout(blocks: journal << 9, inodes: 16, options: options) == nil)
+    #expect(makeLayout(blocks: mebibytes << 8, inodes: 16, options) != nil)
+    #expect(makeLayout(blocks: journal << 9, inodes: 16, options) == nil)
   }
 
   @Test func `an automatic size leaves what was asked for free`() throws {
@@ -123,7 +129,7 @@ import Testing
     #expect(usual.predictedFreeBlockCount << 12 >= 256 << 20)
     #expect(usual.byteCount % (1 << 20) == 0)
     let smaller = usual.byteCount - (1 << 20)
-    let free = Ext4Layout(blocks: smaller >> 12, inodes: usual.inodeCount)?.freeBlockCount ?? 0
+    let free = makeLayout(blocks: smaller >> 12, inodes: usual.inodeCount)?.freeBlockCount ?? 0
     #expect(free << 12 < 256 << 20)
     let floor = try makeGeometry(for: content, size: .automatic(free: 0))
     #expect(floor.byteCount == 64 << 20)
@@ -156,10 +162,31 @@ import Testing
     }
   }
 
+  @Test func `the file of orphans is as small as 1.47.4 makes it, and only there`() throws {
+    let options = Ext4Options(features: try Ext4Features(["orphan_file"]))
+    for (patch, blocks) in [(0, 512), (3, 512), (4, 2), (5, 512)] {
+      let version = E2fsVersion(1, 47, patch)
+      let layout = makeLayout(blocks: 8 << 18, inodes: 16, options, version: version)
+      #expect(layout?.orphanFileBlockCount == UInt64(blocks))
+      let smaller = makeLayout(blocks: 8 << 18 - 1, inodes: 16, options, version: version)
+      #expect(smaller?.orphanFileBlockCount == 511)
+    }
+  }
+
   @Test func `more inodes than bitmaps can hold need more groups`() {
-    #expect(Ext4Layout(blocks: 16_384, inodes: 32_769) == nil)
-    #expect(Ext4Layout(blocks: 0, inodes: 16) == nil)
-    #expect(Ext4Layout(blocks: 50, inodes: 16) == nil)
+    #expect(makeLayout(blocks: 16_384, inodes: 32_769) == nil)
+    #expect(makeLayout(blocks: 0, inodes: 16) == nil)
+    #expect(makeLayout(blocks: 50, inodes: 16) == nil)
+  }
+}
+
+/// Whether the machine's tools can make what is asked for: old ones know nothing of orphan files.
+func toolsKnow(_ options: Ext4Options) async throws -> Bool {
+  do {
+    try await E2fsTools.find().version.check(options.features)
+    return true
+  } catch Ext4Error.toolLacksFeature {
+    return false
   }
 }
 
@@ -171,4 +198,13 @@ private func makeGeometry(for content: Ext4Content, size: Ext4Size) throws(Ext4E
     options: Ext4Options(size: size),
     version: E2fsVersion(1, 47, 0)
   )
+}
+
+private func makeLayout(
+  blocks: UInt64,
+  inodes: UInt64,
+  _ options: Ext4Options = Ext4Options(),
+  version: E2fsVersion = E2fsVersion(1, 47, 0)
+) -> Ext4Layout? {
+  Ext4Layout(blocks: blocks, inodes: inodes, options: options, version: version)
 }
