@@ -29,10 +29,10 @@ import Testing
   }
 
   static let rows: [Row] = {
-    do { return try makeRows() } catch { return [] }
+    do { return try linkRows() + directoryRows() + fileRows() } catch { return [] }
   }()
 
-  private static func makeRows() throws -> [Row] {
+  private static func linkRows() throws -> [Row] {
     [
       try Row("nothing") { [] },
       try Row("targets of 59 and 60 bytes") {
@@ -52,6 +52,11 @@ import Testing
           .hardLink("c", to: "a"),
         ]
       },
+    ]
+  }
+
+  private static func directoryRows() throws -> [Row] {
+    [
       try Row("files without data in many blocks of entries") { numbered(5000) { .file($0) } },
       try Row("files with data in many blocks of entries") { numbered(3000) { .file($0, "x") } },
       try Row("names of 255 bytes") {
@@ -78,6 +83,11 @@ import Testing
         [.directory("lost+found")] + numbered(1200) { .file("lost+found/" + $0, "x") }
       },
       try Row("lost+found with few names") { [.directory("lost+found"), .file("lost+found/a")] },
+    ]
+  }
+
+  private static func fileRows() throws -> [Row] {
+    [
       try Row("blocks of zeros") {
         [.file("zeros", String(repeating: "\0", count: 200_000)), .file("one", "\0\0\0x")]
       },
