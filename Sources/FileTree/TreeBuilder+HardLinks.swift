@@ -121,7 +121,9 @@ extension TreeBuilder {
     case .found(let found) where found.own != DraftTree.none:
       try requireFile(own.kind(of: found.own), entry)
       // One that came earlier was not found then because a lower layer's link leads to it.
-      if own.nodes[Int(found.own)].entry > UInt32(position) { warn(.linkBeforeTarget, entry) }
+      let target = own.nodes[Int(found.own)]
+      let isEarlier = target.layer == layer && target.entry < UInt32(position)
+      if !isEarlier { warn(.linkBeforeTarget, entry) }
       own.setNode(found.own, at: place)
     case .found(let found):
       try link(place, to: found.lower, entry)
