@@ -178,19 +178,20 @@ extension CacheDirectory {
       Errno.invalidArgument
     {
       // A file system without such files, or a kernel that takes the flag for another.
-      return ScratchFile(try namelessFile(), in: place)
+      return try makeScratchFileByName()
     } catch {
       throw .system("create a temporary file", place, error)
     }
   }
 
-  private func namelessFile() throws(ImageStoreError) -> FileDescriptor {
+  /// The same with a name for an instant.
+  func makeScratchFileByName() throws(ImageStoreError) -> ScratchFile {
     PendingFile.removeAbandoned(in: ours)
     let file = try PendingFile(replacing: "scratch", in: ours)
     do {
       // The name goes with `file`.
       let copy = try retrying { fcntl(file.descriptor.rawValue, F_DUPFD_CLOEXEC, 0) }
-      return FileDescriptor(rawValue: copy)
+      return ScratchFile(FileDescriptor(rawValue: copy), in: ours.path)
     } catch {
       throw .system("create a temporary file", ours.path, error)
     }
