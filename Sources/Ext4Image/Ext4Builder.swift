@@ -79,27 +79,18 @@ package struct Ext4Builder: Sendable {
     let geometry = try Ext4Geometry(for: content, options: options, version: tools.version)
     try tools.check(content, of: tree)
     let source = try Self.directory(source)
-    let target = try OutputTarget(output)
-    do {
-      let work = try WorkDirectory(beside: target)
-      defer { work.remove() }
-      let descriptor = try Self.createImage(work.image, byteCount: geometry.byteCount)
-      defer { close(descriptor) }
+    return try await UnfinishedImage.with(tools, output: output) {
+      (image) async throws(Ext4Error) in
+      try image.file.truncate(to: geometry.byteCount)
       let run = Ext4Build(
-        tools: tools,
+        image: image,
         tree: tree,
         geometry: geometry,
         options: options,
-        target: target,
-        work: work,
-        image: FileDescriptor(rawValue: descriptor),
         isSourceSound: isSourceSound,
         progress: progress
       )
       return try await run.perform(from: source)
-    } catch .diskFull {
-      // whichever file of ours had no room
-      throw .diskFull(target.path)
     }
   }
 
@@ -109,23 +100,5 @@ package struct Ext4Builder: Sendable {
       throw .sourceIsNotADirectory(path)
     }
     return resolved
-  }
-
-  /// The directory around it is private, so the file can have its final mode, 0644 less the umask,
-  /// from the start.
-  private static func createImage(
-    _ path: FilePath,
-    byteCount: UInt64
-  ) throws(Ext4Error) -> Int32 {
-    let descriptor = try HostFile.createOpen(path, permissions: 0o644)
-    do {
-      try HostFile.check("truncate", path) { _ in
-        ftruncate(descriptor, off_t(clamping: byteCount))
-      }
-    } catch {
-      close(descriptor)
-      throw error
-    }
-    return descriptor
   }
 }

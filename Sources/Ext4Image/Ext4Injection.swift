@@ -141,8 +141,9 @@ struct Ext4Injection: Sendable {
         reader: reader,
         number: number,
         inode: try reader.inode(number),
-        path: path
+        path: { path }
       )
+      try comparison.checkFixed()
       let settings = try comparison.settings(linkCount: linkCount)
       if !settings.isEmpty {
         corrections.append(InodeCorrection(inode: number, settings: settings))

@@ -12,16 +12,14 @@ struct NodeComparison {
   let number: UInt32
   let inode: Ext4Inode
   /// For messages.
-  let path: [UInt8]
+  let path: () -> [UInt8]
 
   /// What has to be set for the inode to be the node; nothing where it is.
   ///
   /// - Parameter linkCount: Names of a file; `nil` where the image decides, as for directories.
   /// - Returns: Settings in an order in which debugfs can take them.
-  /// - Throws: `.inodeDiffers` for what cannot be changed; `.unsafeAttributeName`,
-  ///   `.malformedAccessControlList`, `.malformedImage`, `.systemCall`.
+  /// - Throws: `.unsafeAttributeName`, `.malformedAccessControlList`, `.malformedImage`, `.systemCall`.
   func settings(linkCount: UInt64?) throws(Ext4Error) -> [InodeSetting] {
-    try checkType()
     var settings = metadata
     if let linkCount, UInt64(inode.linkCount) != linkCount {
       settings.append(.linkCount(UInt16(clamping: linkCount)))
@@ -29,43 +27,38 @@ struct NodeComparison {
     return settings + (try attributes())
   }
 
-  private func checkType() throws(Ext4Error) {
-    try expect("type", "\(node.kind.modeBits)", "\(inode.type)")
+  /// What no command can mend.
+  ///
+  /// - Throws: `.inodeDiffers`; `.malformedImage`, `.systemCall`.
+  func checkFixed() throws(Ext4Error) {
+    if UInt32(inode.type) != node.kind.modeBits {
+      throw differs("type", octal(UInt16(clamping: node.kind.modeBits)), octal(inode.type))
+    }
     switch node.kind {
-    case .regular:
-      try expect("size", "\(node.size)", "\(inode.size)")
-    case .symbolicLink:
-      try expect(
-        "target",
-        EscapedBytes.string(tree.target(of: node).array),
-        EscapedBytes.string(try reader.target(of: inode))
-      )
+    case .regular, .symbolicLink:
+      if inode.size != node.size { throw differs("size", "\(node.size)", "\(inode.size)") }
+      if node.kind == .symbolicLink { try checkTarget() }
     case .characterDevice, .blockDevice:
-      let device = inode.device
-      try expect(
-        "device",
-        "\(node.deviceMajor):\(node.deviceMinor)",
-        "\(device.major):\(device.minor)"
-      )
+      let (major, minor) = inode.device
+      if (major, minor) != (node.deviceMajor, node.deviceMinor) {
+        throw differs("device", "\(node.deviceMajor):\(node.deviceMinor)", "\(major):\(minor)")
+      }
     case .directory, .fifo:
       break
     }
   }
 
-  private func expect(
-    _ field: String,
-    _ expected: String,
-    _ actual: String
-  ) throws(Ext4Error) {
-    if expected == actual { return }
-    throw .inodeDiffers(
-      path: path,
-      inode: number,
-      field: field,
-      expected: expected,
-      actual: actual
-    )
+  private func checkTarget() throws(Ext4Error) {
+    let (expected, actual) = (tree.target(of: node).array, try reader.target(of: inode))
+    if actual == expected { return }
+    throw differs("target", EscapedBytes.string(expected), EscapedBytes.string(actual))
   }
+
+  func differs(_ field: String, _ expected: String, _ actual: String) -> Ext4Error {
+    .inodeDiffers(path: path(), inode: number, field: field, expected: expected, actual: actual)
+  }
+
+  private func octal(_ number: UInt16) -> String { "0" + String(number, radix: 8) }
 
   private var metadata: [InodeSetting] {
     var settings: [InodeSetting] = []
@@ -90,14 +83,15 @@ struct NodeComparison {
 
   private func attributes() throws(Ext4Error) -> [InodeSetting] {
     let present = try reader.attributes(of: inode)
-    let wanted = try tree.storedAttributes(of: node) { path }
+    if present.isEmpty, node.extendedAttributes.count == 0 { return [] }
+    let wanted = try tree.storedAttributes(of: node, path: path)
     var settings: [InodeSetting] = []
     for attribute in present
     where !wanted.contains(where: {
       $0.stored.prefix == attribute.prefix && $0.stored.suffix == attribute.suffix
     }) {
       guard attribute.name.allSatisfy(DebugfsBatch.isSafe) else {
-        throw .unsafeAttributeName(path: path, name: attribute.name)
+        throw .unsafeAttributeName(path: path(), name: attribute.name)
       }
       settings.append(.removeAttribute(name: attribute.name))
     }

@@ -39,59 +39,24 @@ package struct TreeComparison {
   ) throws(Ext4Error) -> [InodeSetting] {
     let node = tree[assignment.node]
     let inode = try reader.inode(assignment.inode)
-    try checkFixed(inode, node, assignment)
+    let comparison = NodeComparison(
+      tree: tree,
+      node: node,
+      reader: reader,
+      number: assignment.inode,
+      inode: inode,
+      path: { [self] in path(assignment) }
+    )
+    try comparison.checkFixed()
+    let links = linkCount(of: node, assignment)
+    if UInt64(inode.linkCount) != links {
+      throw comparison.differs("link count", "\(links)", "\(inode.linkCount)")
+    }
     if node.kind == .directory { try checkNames(in: inode, of: node, assignment) }
     // an inode that goes needs no correction
     if assignment.joins != nil { return [] }
-    return metadata(inode, node) + (try attributes(inode, node, assignment))
-  }
-
-  /// What no command can mend.
-  private func checkFixed(
-    _ inode: Ext4Inode,
-    _ node: Node,
-    _ assignment: InodeNumbering.Assignment
-  ) throws(Ext4Error) {
-    func expect(_ field: String, _ actual: String, _ expected: String) throws(Ext4Error) {
-      if actual == expected { return }
-      throw .inodeDiffers(
-        path: path(assignment),
-        inode: assignment.inode,
-        field: field,
-        expected: expected,
-        actual: actual
-      )
-    }
-    if UInt32(inode.type) != node.kind.modeBits {
-      try expect("type", octal(inode.type), octal(UInt16(truncatingIfNeeded: node.kind.modeBits)))
-    }
-    if node.kind == .regular || node.kind == .symbolicLink, inode.size != node.size {
-      try expect("size", "\(inode.size)", "\(node.size)")
-    }
-    let links = linkCount(of: node, assignment)
-    if UInt64(inode.linkCount) != links {
-      try expect("link count", "\(inode.linkCount)", "\(links)")
-    }
-    switch node.kind {
-    case .symbolicLink:
-      let target = try reader.target(of: inode)
-      if target != tree.target(of: node).array {
-        try expect(
-          "target",
-          EscapedBytes.string(target),
-          EscapedBytes.string(tree.target(of: node).array)
-        )
-      }
-    case .characterDevice, .blockDevice:
-      let device = inode.device
-      try expect(
-        "device",
-        "\(device.major):\(device.minor)",
-        "\(node.deviceMajor):\(node.deviceMinor)"
-      )
-    case .directory, .regular, .fifo:
-      break
-    }
+    let isLink = node.kind == .symbolicLink
+    return try comparison.settings(linkCount: isLink ? UInt64(node.linkCount) : nil)
   }
 
   private func linkCount(of node: Node, _ assignment: InodeNumbering.Assignment) -> UInt64 {
@@ -136,54 +101,7 @@ package struct TreeComparison {
     throw .directoryDiffers(path: path(assignment), inode: assignment.inode, name: first)
   }
 
-  private func metadata(_ inode: Ext4Inode, _ node: Node) -> [InodeSetting] {
-    var settings: [InodeSetting] = []
-    let mode = UInt16(truncatingIfNeeded: node.kind.modeBits) | node.mode
-    if inode.mode != mode { settings.append(.mode(mode)) }
-    if inode.uid != node.uid { settings.append(.uid(node.uid)) }
-    if inode.gid != node.gid { settings.append(.gid(node.gid)) }
-    if node.kind == .symbolicLink, UInt64(inode.linkCount) != UInt64(node.linkCount) {
-      settings.append(.linkCount(UInt16(clamping: node.linkCount)))
-    }
-    let time = Ext4Time(seconds: node.seconds, nanoseconds: node.nanoseconds)
-    let present = [
-      (InodeTimeField.accessed, inode.accessed), (.changed, inode.changed),
-      (.modified, inode.modified),
-    ]
-    for (field, stored) in present where stored != time {
-      if stored.low != time.low { settings.append(.seconds(field, time.low)) }
-      settings.append(.extra(field, time.extra))
-    }
-    return settings
-  }
-
-  private func attributes(
-    _ inode: Ext4Inode,
-    _ node: Node,
-    _ assignment: InodeNumbering.Assignment
-  ) throws(Ext4Error) -> [InodeSetting] {
-    let present = try reader.attributes(of: inode)
-    if present.isEmpty, node.extendedAttributes.count == 0 { return [] }
-    let wanted = try tree.storedAttributes(of: node) { path(assignment) }
-    var settings: [InodeSetting] = []
-    for attribute in present
-    where !wanted.contains(where: {
-      $0.stored.prefix == attribute.prefix && $0.stored.suffix == attribute.suffix
-    }) {
-      guard attribute.name.allSatisfy(DebugfsBatch.isSafe) else {
-        throw .unsafeAttributeName(path: path(assignment), name: attribute.name)
-      }
-      settings.append(.removeAttribute(name: attribute.name))
-    }
-    for (stored, plain) in wanted where !present.contains(stored) {
-      settings.append(.setAttribute(plain))
-    }
-    return settings
-  }
-
   private func path(_ assignment: InodeNumbering.Assignment) -> [UInt8] {
     InodeNumbering.path(of: assignment.node, in: tree)
   }
-
-  private func octal(_ number: UInt16) -> String { "0" + String(number, radix: 8) }
 }

@@ -23,29 +23,51 @@ struct UnfinishedImage: Sendable {
     _ body: (UnfinishedImage) async throws(Ext4Error) -> Value
   ) async throws(Ext4Error) -> Value {
     let target = try OutputTarget(output)
-    let work = try WorkDirectory(beside: target)
-    defer { work.remove() }
-    // the directory around it is private, so the file can have its final mode from the start
-    let descriptor = try HostFile.createOpen(work.image, permissions: 0o644)
-    defer { close(descriptor) }
-    let file = OpenFile(FileDescriptor(rawValue: descriptor), path: work.image)
-    return try await body(
-      UnfinishedImage(tools: tools, target: target, work: work, file: file)
-    )
+    do {
+      let work = try WorkDirectory(beside: target)
+      defer { work.remove() }
+      // the directory around it is private, so the file can have its final mode from the start
+      let descriptor = try HostFile.createOpen(work.image, permissions: 0o644)
+      defer { close(descriptor) }
+      let file = OpenFile(FileDescriptor(rawValue: descriptor), path: work.image)
+      return try await body(
+        UnfinishedImage(tools: tools, target: target, work: work, file: file)
+      )
+    } catch .diskFull {
+      // whichever file of ours had no room
+      throw .diskFull(target.path)
+    }
   }
 
   /// Runs a tool whose last argument is the image, in the image's directory.
   func run(
     _ tool: FilePath,
     _ arguments: [String],
-    environment: [String: String] = [:]
+    environment: [String: String] = [:],
+    keepingOutput: Bool = true
+  ) async throws(Ext4Error) -> ToolOutput {
+    try await run(
+      tool,
+      exactly: (arguments + [WorkDirectory.imageName]).map { Array($0.utf8) },
+      environment: environment,
+      keepingOutput: keepingOutput
+    )
+  }
+
+  /// Runs a tool in the image's directory.
+  func run(
+    _ tool: FilePath,
+    exactly arguments: [[UInt8]],
+    environment: [String: String],
+    keepingOutput: Bool = true
   ) async throws(Ext4Error) -> ToolOutput {
     try await ToolRunner.run(
       tool,
-      (arguments + [WorkDirectory.imageName]).map { Array($0.utf8) },
+      arguments,
       in: work.processPath,
       searchPath: tools.searchPath,
-      environment: environment
+      environment: environment,
+      keepingOutput: keepingOutput
     )
   }
 
@@ -76,8 +98,6 @@ struct UnfinishedImage: Sendable {
   }
 
   /// Has debugfs change the image.
-  ///
-  /// It exits with 0 when commands fail; only its banner alone on standard error is success.
   func runDebugfs(
     _ commands: [UInt8],
     environment: [String: String] = [:]
@@ -85,15 +105,29 @@ struct UnfinishedImage: Sendable {
     let path = work.path.appending(WorkDirectory.batchName)
     try HostFile.create(path, permissions: 0o600, bytes: commands)
     defer { path.withPlatformString { _ = unlink($0) } }
-    // it repeats every command on standard output, which is more than is kept
+    _ = try await runDebugfs(WorkDirectory.batchName, writing: true, environment: environment)
+  }
+
+  /// Has debugfs do what a file in the image's directory says.
+  ///
+  /// It exits with 0 when commands fail; only its banner alone on standard error is success.
+  ///
+  /// - Returns: What it answered; nothing when it writes, and so repeats every command.
+  func runDebugfs(
+    _ commands: String,
+    writing: Bool,
+    environment: [String: String]
+  ) async throws(Ext4Error) -> ToolOutput {
     let output = try await run(
       tools.debugfs,
-      ["-w", "-f", WorkDirectory.batchName],
-      environment: environment
+      (writing ? ["-w"] : []) + ["-f", commands],
+      environment: environment,
+      keepingOutput: !writing
     )
     let lines = output.standardError.split(separator: UInt8(ascii: "\n"))
     guard output.status == .exited(0), lines.count == 1, lines[0].starts(with: "debugfs ".utf8)
     else { throw failure(of: tools.debugfs, output) }
+    return output
   }
 
   /// Looks at everything and changes nothing.
@@ -110,6 +144,13 @@ struct UnfinishedImage: Sendable {
   /// - Throws: `.malformedImage`, `.systemCall`.
   func superblock() throws(Ext4Error) -> Ext4Superblock {
     try Ext4Superblock(of: file)
+  }
+
+  /// Bytes that the file takes on its disk so far.
+  ///
+  /// - Throws: `.systemCall`.
+  func allocatedByteCount() throws(Ext4Error) -> UInt64 {
+    try HostFile.allocatedByteCount(file.descriptor.rawValue, file.path)
   }
 
   /// What the file is like now, under the name that it will have.
@@ -132,8 +173,9 @@ extension HostFile {
   static func publish(_ file: OpenFile, as target: OutputTarget) throws(Ext4Error) {
     try synchronize(file.descriptor.rawValue, target.path)
     if Task.isCancelled { throw .cancelled }
-    let new = target.path
-    try check("rename", file.path) { old in new.withPlatformString { rename(old, $0) } }
+    // messages name the user's file, not ours
+    let old = file.path
+    try check("rename", target.path) { new in old.withPlatformString { rename($0, new) } }
     let directory = try openDirectory(target.directory)
     defer { close(directory) }
     try synchronize(directory, target.directory)
