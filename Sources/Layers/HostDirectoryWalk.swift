@@ -264,6 +264,8 @@ struct HostDirectoryWalk {
     do throws(Errno) {
       return try body()
     } catch {
+      // It was in its directory's list.
+      if error == .noSuchFileOrDirectory { throw fault(.changed) }
       throw fault(.system(operation: operation, error))
     }
   }

@@ -264,6 +264,24 @@ struct AddedDirectoryTests {
     #expect(space.f_bfree > space.f_blocks / 2)
   }
 
+  @Test func `files that vanish are changes, or were never there`() throws {
+    try place.shell("mkdir d; for i in {1..300}; do echo $i > d/$i; done")
+    let path = place.path("d").string
+    let isDone = Atomic32()
+    try onThreads(1) { _ in
+      while !isDone.value {
+        for number in 1...300 { unlink("\(path)/\(number)") }
+        for number in 1...300 { close(Glibc.open("\(path)/\(number)", O_CREAT | O_WRONLY, 0o644)) }
+      }
+    } meanwhile: {
+      defer { isDone.set() }
+      for _ in 0..<20 {
+        let failure = additionFailure { try place.open([place.directory("d")]) }
+        #expect(failure?.hasSuffix(": changes while it is read") ?? true, "\(failure ?? "")")
+      }
+    }
+  }
+
   @Test func `a file that is written to all the time is given up, or kept whole`() throws {
     try place.shell("mkdir d; head -c 40000000 /dev/urandom > d/f")
     let path = place.path("d/f").string
