@@ -30,7 +30,7 @@ package struct Ext4Injector: Sendable {
   /// Adds `tree` to the file system in `image`.
   ///
   /// A directory of the tree is made where the image has none; one that the image has gets the
-  /// tree's attributes, unless the tree says nothing about it. Anything else takes the place of
+  /// tree's attributes, unless the tree says nothing about it or `keepingDirectories`. Anything else takes the place of
   /// what is there, but never of a directory. A symbolic link on the way is followed where `/NAME`
   /// leads to `/usr/NAME`, and anywhere with `followingLinks`; else it is refused. The last
   /// component is never followed.
@@ -49,6 +49,7 @@ package struct Ext4Injector: Sendable {
     reading: @escaping NodeReading,
     into image: FilePath,
     followingLinks: Bool = false,
+    keepingDirectories: Bool = false,
     progress: @escaping @Sendable (Ext4Progress) -> Void = { _ in }
   ) async throws(Ext4Error) -> Ext4InjectionResult {
     let original = try ExistingImage(opening: image)
@@ -56,7 +57,8 @@ package struct Ext4Injector: Sendable {
     let plan = try InjectionPlan(
       of: tree,
       in: original.reader,
-      followingLinks: followingLinks
+      followingLinks: followingLinks,
+      keepingDirectories: keepingDirectories
     )
     let contentBytes = try check(plan, tree, original.reader.superblock)
     if plan.isEmpty { return result(plan, tree, try Ext4Result(of: original.file, at: image)) }

@@ -61,9 +61,15 @@ struct InjectionPlan: Sendable {
   init(
     of tree: Tree,
     in reader: Ext4ImageReader,
-    followingLinks: Bool
+    followingLinks: Bool,
+    keepingDirectories: Bool
   ) throws(Ext4Error) {
-    var planner = InjectionPlanner(tree: tree, reader: reader, followingLinks: followingLinks)
+    var planner = InjectionPlanner(
+      tree: tree,
+      reader: reader,
+      followingLinks: followingLinks,
+      keepingDirectories: keepingDirectories
+    )
     try planner.run()
     self = planner.plan
   }
@@ -75,6 +81,7 @@ private struct InjectionPlanner {
   let tree: Tree
   var reader: Ext4ImageReader
   let followingLinks: Bool
+  let keepingDirectories: Bool
   var plan = InjectionPlan()
 
   /// A directory of the tree, and where it is in the image.
@@ -98,10 +105,16 @@ private struct InjectionPlanner {
   /// How many files each block of attributes loses.
   private var droppedBlocks: [UInt64: UInt32] = [:]
 
-  init(tree: Tree, reader: Ext4ImageReader, followingLinks: Bool) {
+  init(
+    tree: Tree,
+    reader: Ext4ImageReader,
+    followingLinks: Bool,
+    keepingDirectories: Bool
+  ) {
     self.tree = tree
     self.reader = reader
     self.followingLinks = followingLinks
+    self.keepingDirectories = keepingDirectories
   }
 
   mutating func run() throws(Ext4Error) {
@@ -172,6 +185,7 @@ private struct InjectionPlanner {
   }
 
   private mutating func change(_ number: UInt32, to node: NodeID, at path: [UInt8]) {
+    if keepingDirectories { return }
     if isExplicit(node) { plan.changed[number] = InjectionPlan.Change(node: node, path: path) }
   }
 

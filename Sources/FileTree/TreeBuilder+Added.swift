@@ -10,6 +10,9 @@ package enum LayerRole: Sendable {
   case image
   /// Laid over an image by hand.
   case overlay
+  /// A directory of this machine, laid over an image by hand: as above, and a directory that is there
+  /// already stays as it is, since the one here was made for what is in it.
+  case directory
   /// Single files laid over an image by hand: as above, and they never take a directory's place, nor does a
   /// directory take a file's.
   case files

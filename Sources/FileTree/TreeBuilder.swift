@@ -130,7 +130,7 @@ extension TreeBuilder {
       own.setLower(of: id, to: new)
       return new
     }
-    if node.kind == .directory, node.entry != Node.implicitEntry {
+    if node.kind == .directory, node.entry != Node.implicitEntry, role != .directory {
       merged.setAttributes(of: node.lower, layer: node.layer, entry: node.entry)
     }
     return node.lower

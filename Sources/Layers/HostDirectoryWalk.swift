@@ -44,7 +44,7 @@ struct HostDirectoryWalk {
       var walk = try HostDirectoryWalk(root, owner, name, snapshot, cache)
       try walk.run()
       return try walk.builder.layer(
-        as: .overlay,
+        as: .directory,
         in: snapshot.scratch,
         names: [name],
         warnings: walk.warnings.all

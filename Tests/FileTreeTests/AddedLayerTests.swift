@@ -368,22 +368,4 @@ struct AddedLayerTests {
       result: .success("a/, a/y 0, b/, b/z 0")
     ),
   ]
-
-  @Test func `a second added layer finds the links of the first one`() throws {
-    let layers = [
-      try layer([.directory("etc")]), try layer([.symlink("l", to: "etc")]),
-      try layer([.file("l/x")]),
-    ]
-    #expect(
-      throws: TreeError.lowerSymbolicLink(
-        path: bytes("l/x"),
-        link: bytes("l"),
-        target: bytes("etc"),
-        layer: 2,
-        member: memberOffset(0)
-      )
-    ) {
-      try TreeBuilder.merge(layers, roles: [.image, .overlay, .files])
-    }
-  }
 }

@@ -85,6 +85,7 @@ struct InjectCommand: AsyncParsableCommand {
           reading: { try files.read($0, at: $1, into: $2) },
           into: image,
           followingLinks: follows,
+          keepingDirectories: true,
           progress: show
         )
         // The files are there, and nobody shall be told otherwise.
