@@ -38,6 +38,7 @@ package struct Ext4Content: Hashable, Sendable {
   ///   `.attributesTooLarge`, `.unsafeAttributeName`, `.malformedAccessControlList`,
   ///   `.lostAndFoundIsNotADirectory`, `.sizeTooLarge`.
   package init(of tree: Tree, numbering: InodeNumbering) throws(Ext4Error) {
+    try Ext4Limits.checkRoot(of: tree)
     attributeBlockCount = try Self.attributeBlocks(of: .root, in: tree)
     addDirectory(.root, in: tree, existing: 1)
     var walk = ContentWalk(of: tree, numbering: numbering)

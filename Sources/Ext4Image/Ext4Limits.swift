@@ -2,6 +2,7 @@
 // Source: Linux Documentation/filesystems/ext4; e2fsprogs, lib/ext2fs.
 
 import FileTree
+import FlatArrays
 import Offsets
 
 package enum Ext4Limits {
@@ -13,6 +14,15 @@ package enum Ext4Limits {
   package static let fileByteCount: UInt64 = 1 << 44
   /// 2³² − 1 blocks: more would need 64-bit block numbers in places where not all tools know them.
   package static let imageByteCount: UInt64 = ((1 << 32) - 1) << 12
+
+  /// - Throws: `.tooManyLinks`.
+  static func checkRoot(of tree: Tree) throws(Ext4Error) {
+    let root = tree[.root]
+    // mkfs.ext4 adds a directory
+    let isComplete = tree.children(of: root).contains { tree.name(of: $0) == "lost+found" }
+    let links = UInt64(root.linkCount) + (isComplete ? 0 : 1)
+    if links > linkCount { throw .tooManyLinks(path: [], count: links) }
+  }
 
   /// - Throws: the limit that `node` breaks, with its path.
   static func check(

@@ -22,6 +22,16 @@ import Testing
       error: .tooManyLinks(path: Array("f".utf8), count: 65_001)
     ),
     Row(
+      testDescription: "64,997 directories in the root",
+      files: directories(64_997),
+      error: nil
+    ),
+    Row(
+      testDescription: "64,998 directories in the root, beside lost+found",
+      files: directories(64_998),
+      error: .tooManyLinks(path: [], count: 65_001)
+    ),
+    Row(
       testDescription: "a target of 4095 bytes",
       files: [.link("l", to: String(repeating: "x", count: 4095))],
       error: nil
@@ -104,6 +114,10 @@ import Testing
 
   private static func links(_ count: Int) -> [SourceFile] {
     [.file("f")] + (0..<count).map { .hardLink("l\($0)", to: "f") }
+  }
+
+  private static func directories(_ count: Int) -> [SourceFile] {
+    (0..<count).map { .directory("d\($0)") }
   }
 
   private static func large(_ size: UInt64, _ name: String = "large") -> SourceFile {
