@@ -38,6 +38,8 @@ package struct BlockDevice: Sendable {
     file = OpenFile(FileDescriptor(rawValue: descriptor), path: path)
     do throws(Ext4Error) {
       guard try file.status().st_mode & S_IFMT == S_IFBLK else { throw .notABlockDevice(path) }
+      // O_EXCL sees what the kernel uses, and not these
+      if try ImageUse.isUsedByOthers(file) { throw .inUse(path) }
       var size: UInt64 = 0
       try HostFile.check("ask the size of", path) { _ in ioctl(descriptor, BLKGETSIZE64, &size) }
       byteCount = size
@@ -94,6 +96,7 @@ package struct BlockDevice: Sendable {
     // the first one, if it is data, comes last
     let isFirst = { (piece: Piece) in piece.isData && piece.range.lowerBound == 0 }
     for piece in pieces where isFirst(piece) { try zero(piece.range) }
+    try HostFile.synchronize(file.descriptor.rawValue, path)
     for piece in pieces where !isFirst(piece) {
       if piece.isData { try copy(piece.range, of: image, &buffer) } else { try zero(piece.range) }
       progress(piece.range.upperBound, byteCount)
@@ -101,8 +104,21 @@ package struct BlockDevice: Sendable {
     try HostFile.synchronize(file.descriptor.rawValue, path)
     for piece in pieces where isFirst(piece) { try copy(piece.range, of: image, &buffer) }
     try HostFile.synchronize(file.descriptor.rawValue, path)
-    try compare(pieces, with: image, &buffer)
+    do throws(Ext4Error) {
+      try compare(pieces, with: image, &buffer)
+    } catch {
+      for piece in pieces where isFirst(piece) { wipe(piece.range) }
+      throw error
+    }
     progress(byteCount, byteCount)
+  }
+
+  /// Zeroes what may be a superblock of something wrong, as well as the device lets us; also after a
+  /// cancellation.
+  private func wipe(_ range: Range<UInt64>) {
+    var words = [range.lowerBound, UInt64(range.count)]
+    _ = ioctl(file.descriptor.rawValue, BLKZEROOUT, &words)
+    fsync(file.descriptor.rawValue)
   }
 
   /// A part of the device: copied from the same place of the image, or zeros.

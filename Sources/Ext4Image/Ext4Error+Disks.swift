@@ -5,7 +5,7 @@ import SystemPackage
 extension Ext4Error {
   var diskDescription: String? {
     switch self {
-    case .sourceChanged(let path): "\(printable(path)): became shorter while it was copied"
+    case .sourceChanged(let path): "\(printable(path)): was changed while it was copied"
     case .notAnExt4(let path): "\(printable(path)): is not an ext4 file system"
     case .fileSystemNotClean(let path, let what): "\(printable(path)): \(what)"
     case .inUse(let path): "\(printable(path)): is in use"

@@ -54,7 +54,7 @@ package enum Ext4Error: Error, Equatable, Sendable {
   case systemCall(String, path: FilePath, errno: Errno)
 
   // Files and devices that are there already.
-  /// A file became shorter while it was copied.
+  /// A file was changed while it was copied.
   case sourceChanged(FilePath)
   case notAnExt4(FilePath)
   /// `what` about an ext4 file has to be mended by e2fsck or a mount before anything else.

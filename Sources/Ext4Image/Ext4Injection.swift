@@ -231,6 +231,8 @@ struct Ext4Injection: Sendable {
 
   /// Neither has somebody written to the image, nor is another file in its place.
   private func requireUnchanged(_ before: stat) throws(Ext4Error) {
+    // our own lock stays ours; somebody else may have attached it meanwhile
+    try ImageUse.claim(original)
     var now = stat()
     try HostFile.check("stat", original.path) { lstat($0, &now) }
     func same(_ one: timespec, _ other: timespec) -> Bool {
@@ -267,6 +269,11 @@ private struct InjectionNeed {
   }
 
   func check(contentBlocks: UInt64, freedBy plan: InjectionPlan) throws(Ext4Error) {
+    guard superblock.freeBlockCount <= superblock.blockCount,
+      superblock.freeInodeCount <= superblock.inodeCount
+    else {
+      throw .malformedImage(what: "more is free than there is", byte: Ext4Superblock.offset + 0xC)
+    }
     let freeBlocks = superblock.freeBlockCount + plan.freedBlockCount
     let freeInodes = UInt64(superblock.freeInodeCount) + plan.freedInodeCount
     if blocks + contentBlocks > freeBlocks {

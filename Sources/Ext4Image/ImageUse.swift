@@ -16,10 +16,17 @@ enum ImageUse {
       if errno == EWOULDBLOCK { throw .inUse(file.path) }
       throw HostFile.error("lock", file.path, errno)
     }
-    // a loop device may be mounted anywhere, in places that this process cannot see
-    guard try !isLocked(file), try !LoopDevices.areUsing(file), try !isMounted(file) else {
-      throw .inUse(file.path)
-    }
+    guard try !isUsedByOthers(file), try !isMounted(file) else { throw .inUse(file.path) }
+  }
+
+  /// Whether a virtual machine has locked `file`, or a loop device stands on it.
+  ///
+  /// A loop device may be mounted anywhere, in places that this process cannot see.
+  ///
+  /// - Throws: `.systemCall`.
+  static func isUsedByOthers(_ file: OpenFile) throws(Ext4Error) -> Bool {
+    if try isLocked(file) { return true }
+    return try LoopDevices.areUsing(file)
   }
 
   /// QEMU and others lock bytes of the images that they use.

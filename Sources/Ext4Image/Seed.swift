@@ -10,6 +10,7 @@ struct Seed: Sendable {
   let superblock: Ext4Superblock
   /// The file's size, which may be more than the file system's.
   let byteCount: UInt64
+  private let modified: timespec
 
   /// - Throws: `.notAnExt4`, `.fileSystemNotClean`, `.inUse`, `.malformedImage`, `.systemCall`.
   init(opening path: FilePath) throws(Ext4Error) {
@@ -22,6 +23,7 @@ struct Seed: Sendable {
       let status = try file.status()
       guard status.st_mode & S_IFMT == S_IFREG else { throw .notAnExt4(path) }
       byteCount = UInt64(max(status.st_size, 0))
+      modified = status.st_mtim
       superblock = try Self.superblock(of: file, byteCount: byteCount)
       try Self.check(superblock, file: file, byteCount: byteCount)
     } catch {
@@ -32,6 +34,16 @@ struct Seed: Sendable {
 
   func close() {
     Glibc.close(file.descriptor.rawValue)
+  }
+
+  /// A copy that was made while somebody wrote is of nothing that ever was.
+  ///
+  /// - Throws: `.sourceChanged`, `.systemCall`.
+  func requireUnchanged() throws(Ext4Error) {
+    let now = try file.status()
+    guard UInt64(max(now.st_size, 0)) == byteCount, now.st_mtim.tv_sec == modified.tv_sec,
+      now.st_mtim.tv_nsec == modified.tv_nsec
+    else { throw .sourceChanged(file.path) }
   }
 
   private static func superblock(of file: OpenFile, byteCount: UInt64) throws(Ext4Error)

@@ -36,7 +36,13 @@ package final class WorkDirectory: Sendable {
       let zeros = String(repeating: "0", count: Self.suffixCount - digits.count)
       let path = Self.child(prefix + Array((zeros + digits).utf8), of: target.directory)
       try HostFile.check("mkdir", path) { mkdir($0, 0o700) }
-      let descriptor = try HostFile.openDirectory(path)
+      let descriptor: Int32
+      do throws(Ext4Error) {
+        descriptor = try HostFile.openDirectory(path)
+      } catch .systemCall(_, _, .noSuchFileOrDirectory) {
+        // another run took it for stale before it was open
+        continue
+      }
       if Self.isLockedAndPresent(descriptor) {
         self.init(path: path, descriptor: descriptor)
         return

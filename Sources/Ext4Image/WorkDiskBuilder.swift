@@ -65,6 +65,7 @@ package struct WorkDiskBuilder: Sendable {
     return try await UnfinishedImage.with(tools, output: output) {
       (image) async throws(Ext4Error) in
       try FileClone.clone(source.file, to: image.file)
+      try source.requireUnchanged()
       try await growth.perform(on: image)
       let result = try image.result()
       try image.publish()

@@ -78,6 +78,7 @@ struct InjectCommand: AsyncParsableCommand {
     defer { progress.close() }
     let follows = followsDirectoryLinks
     let show = BuildProgress(progress).show
+    outliveClosedPipes()
     do {
       let result = try await cancellingOnSignals {
         let result = try await Ext4Injector(tools: tools).inject(
