@@ -271,7 +271,7 @@ struct AdditionStackTests {
     let two = "--overlay \(place.path("two"))"
     #expect(
       names == [
-        "--overlay \(place.path("one"))", nil, two, two, "--inject \(place.path("file")):/d/new",
+        "--overlay \(place.path("one"))", nil, nil, two, "--inject \(place.path("file")):/d/new",
       ]
     )
   }
