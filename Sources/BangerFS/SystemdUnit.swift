@@ -40,21 +40,20 @@ struct SystemdUnit: Equatable {
   /// Lines that say something: comments left out, continued ones joined.
   private static func lines(_ text: [UInt8]) -> [String] {
     var lines: [String] = []
-    var start: String?
+    var pieces: [String] = []
     for raw in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       let line = trimmed(Substring(String(decoding: raw, as: UTF8.self)))
       // Comments may stand between a line and its continuation.
       if line.hasPrefix("#") || line.hasPrefix(";") { continue }
-      let whole = (start.map { $0 + " " } ?? "") + line
       if line.hasSuffix("\\") {
-        start = String(whole.dropLast())
+        pieces.append(String(line.dropLast()))
         continue
       }
-      start = nil
-      let complete = trimmed(whole[...])
+      let complete = trimmed((pieces + [line]).joined(separator: " ")[...])
+      pieces = []
       if !complete.isEmpty { lines.append(complete) }
     }
-    if let start { lines.append(trimmed(start[...])) }
+    if !pieces.isEmpty { lines.append(trimmed(pieces.joined(separator: " ")[...])) }
     return lines
   }
 

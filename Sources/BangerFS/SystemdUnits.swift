@@ -28,6 +28,8 @@ enum SystemdUnits {
   private static let defaultTarget = "multi-user.target"
   /// A unit may name others, which name others.
   private static let unitLimit = 1000
+  /// Far beyond what any image enables.
+  private static let linkLimit = 10_000
 
   /// The links that enable `names`.
   ///
@@ -39,13 +41,15 @@ enum SystemdUnits {
     var links: [AddedLink] = []
     var pending: [(name: String, isAsked: Bool)] = names.reversed().map { ($0, true) }
     var seen: Set<SystemdUnitName> = []
+    var known: Set<AddedLink> = []
     while let (text, isAsked) = pending.popLast() {
       let name = try unitName(text)
       guard seen.count < unitLimit, seen.insert(name).inserted else { continue }
       guard let found = try find(name, isAsked: isAsked, read: read) else { continue }
       let unit = SystemdUnit(parsing: found.text)
       let more = try self.links(for: found.name, unit, at: found.path, isAsked: isAsked)
-      for link in more where !links.contains(link) { links.append(link) }
+      for link in more where known.insert(link).inserted { links.append(link) }
+      if links.count > linkLimit { throw failure(.invalidImage, text, "asks for too many links") }
       pending += unit.also.reversed().map { (found.name.expand($0) ?? $0, false) }
     }
     return links
@@ -243,7 +247,7 @@ struct UnitFiles {
   let files: ImageFiles
 
   /// Far beyond any unit file.
-  private static let byteLimit: UInt64 = 1 << 20
+  private static let byteLimit: UInt64 = 64 << 10
 
   func look(at path: [UInt8]) throws -> UnitLookup {
     let tree = files.tree

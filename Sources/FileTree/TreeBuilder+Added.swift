@@ -75,6 +75,7 @@ extension TreeBuilder {
       try self.enter(name, in: directory, for: entry)
     }
     let node = try place(end, entry)
+    if node == DraftTree.root { return }
     own.setAttributes(of: node, layer: layer, entry: UInt32(position))
   }
 

@@ -41,8 +41,16 @@ extension TreeBuilder {
       of: PooledName(layer: layer, range: entry.payload),
       from: DraftTree.root
     ) { (directory, name, isLast) in
-      guard let node = own.node(name, in: directory) else { return .nowhere }
-      return step(to: node, own.nodes[Int(node)], isLast: isLast)
+      if let node = own.node(name, in: directory) {
+        return step(to: node, own.nodes[Int(node)], isLast: isLast)
+      }
+      // The way that the target itself took, in an added layer: in an image's own, links of lower layers
+      // are looked at when the layer is whole.
+      guard role != .image, !isLast, own.place(of: name, in: directory) == nil,
+        let lower = lowerNode(name, in: directory), merged.kind(of: lower) == .symbolicLink,
+        meaning(ofLowerLink: lower, name, isInRoot: directory == DraftTree.root) == .followed
+      else { return .nowhere }
+      return .link(target: target(of: merged.nodes[Int(lower)]))
     }
     if case .place(let node) = end { return node }
     return nil

@@ -94,6 +94,8 @@ extension HostSnapshot {
       let after = try opening(bytes) { () throws(Errno) in try file.status() }
       guard after.isUnchanged(since: status) else { throw .host(bytes, .changed) }
     }
+    // Not even the end of an archive: whoever should have written it has failed.
+    if kept.byteCount == 0 { throw .host(bytes, .notAnArchive) }
     return ScratchSource(scratch: scratch, start: kept.start, byteCount: kept.byteCount)
   }
 

@@ -39,4 +39,15 @@ struct AddedRoleTests {
     let tree = try TreeBuilder.merge(layers, roles: [.image, role]).tree
     #expect(tree.brief == "tmp/ mode=\(mode), tmp/new/ mode=750, tmp/new/f 0")
   }
+
+  @Test func `a hard link through a link of the image means the file that came before it`() throws {
+    let layers = [
+      try layer([.symlink("bin", to: "usr/bin"), .directory("usr/bin")]),
+      try layer([
+        .file("bin/a", bytes: 1), .hardLink("bin/b", to: "bin/a"), .file("usr/bin/a", bytes: 2),
+      ]),
+    ]
+    let tree = try TreeBuilder.merge(layers, roles: [.image, .overlay]).tree
+    #expect(tree.brief == "bin -> usr/bin, usr/, usr/bin/, usr/bin/a 2, usr/bin/b 1")
+  }
 }

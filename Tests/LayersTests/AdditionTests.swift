@@ -200,9 +200,17 @@ struct AddedArchiveTests {
   }
 
   @Test func `an archive of nothing adds nothing`() throws {
-    let opened = try place.open([.archive(try written("tar", []))])
+    let opened = try place.open([.archive(try written("tar", [UInt8](repeating: 0, count: 1024)))])
     #expect(try opened.brief() == "")
     #expect(opened.additionsDigest != nil)
+  }
+
+  @Test func `a file without a byte is no archive: whoever wrote it has failed`() throws {
+    let path = try written("tar", [])
+    let name = "--overlay \(EscapedBytes.string(path.rawBytes))"
+    #expect(throws: LayersError.addition(name, .host(path.rawBytes, .notAnArchive))) {
+      try place.open([.archive(path)])
+    }
   }
 
   @Test(arguments: [

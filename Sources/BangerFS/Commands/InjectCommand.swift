@@ -132,7 +132,7 @@ private struct ImageUnitFiles {
   let image: FilePath
 
   /// Far beyond any unit file.
-  private static let byteLimit = 1 << 20
+  private static let byteLimit = 64 << 10
 
   func look(at path: [UInt8]) throws -> UnitLookup {
     let found = try UnitFiles(files: added).look(at: path)
