@@ -38,9 +38,8 @@ package enum Ext4Identity: Hashable, Sendable {
 
   /// A UUID as it is usually written.
   static func text(_ uuid: [UInt8]) -> String {
-    let digits = uuid.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }
     let groups = [0..<4, 4..<6, 6..<8, 8..<10, 10..<16]
-    return groups.map { digits[$0].joined() }.joined(separator: "-")
+    return groups.map { uuid[$0].hexadecimal }.joined(separator: "-")
   }
 
   /// What mkfs.ext4 and debugfs take for the present time, instead of asking the clock.

@@ -1,4 +1,4 @@
-// Reading fixed-width little-endian numbers from bytes that came from a file.
+// Bytes as numbers and as digits: fixed-width little-endian numbers, hexadecimal text.
 
 extension Array where Element == UInt8 {
   /// The number at `offset`.
@@ -10,5 +10,12 @@ extension Array where Element == UInt8 {
     return withUnsafeBytes {
       Number(littleEndian: $0.loadUnaligned(fromByteOffset: offset, as: Number.self))
     }
+  }
+}
+
+extension Collection where Element == UInt8 {
+  /// Two lower case digits for each byte.
+  var hexadecimal: String {
+    map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
   }
 }

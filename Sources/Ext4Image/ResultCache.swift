@@ -102,8 +102,7 @@ package struct ResultCache: Sendable {
   }
 
   private func path(of key: [UInt8]) -> FilePath {
-    let digits = key.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }
-    return directory.appending(digits.joined())
+    directory.appending(key.hexadecimal)
   }
 
   /// - Returns: `nil` where there is no file that could be ours.

@@ -157,38 +157,31 @@ private struct ImageUnitFiles {
 
 /// What became of a file system, for text and JSON.
 private struct InjectionFacts: Encodable {
-  var path: String
-  var pathBase64: String?
-  var bytes: UInt64
-  var allocatedBytes: UInt64
-  var blocks: UInt64
-  var freeBlocks: UInt64
-  var inodes: UInt32
-  var freeInodes: UInt32
-  var uuid: String
-  var label: String
-  var added: Int
-  var replaced: Int
-  var madeDirectories: Int
-  var changedDirectories: Int
+  private let fileSystem: FileSystemFacts
+  private let added: Int
+  private let replaced: Int
+  private let madeDirectories: Int
+  private let changedDirectories: Int
+
+  private enum CodingKeys: String, CodingKey {
+    case added, replaced, madeDirectories, changedDirectories
+  }
 
   init(_ result: Ext4InjectionResult) {
-    let image = result.image
-    let name = JSONBytes(image.path.bytes)
-    path = name.text
-    pathBase64 = name.base64
-    bytes = image.byteCount
-    allocatedBytes = image.allocatedByteCount
-    blocks = image.blockCount
-    freeBlocks = image.freeBlockCount
-    inodes = image.inodeCount
-    freeInodes = image.freeInodeCount
-    uuid = image.uuidText
-    label = image.label
+    fileSystem = FileSystemFacts(result.image)
     added = result.addedCount
     replaced = result.replacedCount
     madeDirectories = result.madeDirectoryCount
     changedDirectories = result.changedDirectoryCount
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try fileSystem.encode(to: encoder)
+    var own = encoder.container(keyedBy: CodingKeys.self)
+    try own.encode(added, forKey: .added)
+    try own.encode(replaced, forKey: .replaced)
+    try own.encode(madeDirectories, forKey: .madeDirectories)
+    try own.encode(changedDirectories, forKey: .changedDirectories)
   }
 
   func show(as format: OutputFormat) throws {
@@ -197,8 +190,8 @@ private struct InjectionFacts: Encodable {
     case .text:
       let made = madeDirectories == 1 ? "1 directory" : "\(madeDirectories) directories"
       try out.line(
-        "\(EscapedBytes.string(path.utf8)): \(added) added, \(replaced) replaced, \(made) made; "
-          + "\(freeBlocks) of \(blocks) blocks and \(freeInodes) of \(inodes) inodes free"
+        "\(EscapedBytes.string(fileSystem.path.utf8)): \(added) added, \(replaced) replaced, "
+          + "\(made) made; \(fileSystem.room)"
       )
     case .json: try out.line(try JSONDocument(self).text())
     }

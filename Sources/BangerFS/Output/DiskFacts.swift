@@ -11,8 +11,8 @@ enum DiskOrigin: String, Encodable {
   case cloned
 }
 
-struct DiskFacts: Encodable {
-  private let pathBytes: [UInt8]
+/// What every finished file system has.
+struct FileSystemFacts: Encodable {
   var path: String
   var pathBase64: String?
   var bytes: UInt64
@@ -23,21 +23,9 @@ struct DiskFacts: Encodable {
   var freeInodes: UInt32
   var uuid: String
   var label: String
-  /// Of the image; absent where none was asked for.
-  var digest: String?
-  var joinedLinks: Int
-  var reproducible: Bool
-  var origin: DiskOrigin
 
-  private enum CodingKeys: String, CodingKey {
-    case path, pathBase64, bytes, allocatedBytes, blocks, freeBlocks, inodes, freeInodes, uuid,
-      label
-    case digest, joinedLinks, reproducible, origin
-  }
-
-  init(_ result: Ext4Result, image: Digest?, isReproducible: Bool, origin: DiskOrigin) {
-    pathBytes = result.path.bytes
-    let name = JSONBytes(pathBytes)
+  init(_ result: Ext4Result) {
+    let name = JSONBytes(result.path.bytes)
     path = name.text
     pathBase64 = name.base64
     bytes = result.byteCount
@@ -48,11 +36,46 @@ struct DiskFacts: Encodable {
     freeInodes = result.freeInodeCount
     uuid = result.uuidText
     label = result.label
+  }
+
+  /// How full it is.
+  var room: String {
+    "\(freeBlocks) of \(blocks) blocks and \(freeInodes) of \(inodes) inodes free"
+  }
+}
+
+/// A file system that was just made; in JSON its own fields stand beside those of every one.
+struct DiskFacts: Encodable {
+  private let pathBytes: [UInt8]
+  private let fileSystem: FileSystemFacts
+  /// Of the image; absent where none was asked for.
+  private let digest: String?
+  private let joinedLinks: Int
+  private let reproducible: Bool
+  private let origin: DiskOrigin
+
+  private enum CodingKeys: String, CodingKey {
+    case digest, joinedLinks, reproducible, origin
+  }
+
+  init(_ result: Ext4Result, image: Digest?, isReproducible: Bool, origin: DiskOrigin) {
+    pathBytes = result.path.bytes
+    fileSystem = FileSystemFacts(result)
     digest = image?.description
     joinedLinks = result.joinedLinkCount
     reproducible = isReproducible
     self.origin = origin
   }
+
+  func encode(to encoder: any Encoder) throws {
+    try fileSystem.encode(to: encoder)
+    var own = encoder.container(keyedBy: CodingKeys.self)
+    try own.encodeIfPresent(digest, forKey: .digest)
+    try own.encode(joinedLinks, forKey: .joinedLinks)
+    try own.encode(reproducible, forKey: .reproducible)
+    try own.encode(origin, forKey: .origin)
+  }
+
   func show(as format: OutputFormat) throws {
     var out = StandardOutput()
     switch format {
@@ -66,8 +89,8 @@ struct DiskFacts: Encodable {
     // What is made of no image is never cloned.
     let ending =
       digest == nil ? "" : origin == .cloned ? ", cloned from an earlier result" : ", built anew"
-    return "\(ByteCount.text(bytes)), \(ByteCount.text(allocatedBytes)) allocated, "
-      + "\(freeBlocks) of \(blocks) blocks and \(freeInodes) of \(inodes) inodes free, "
-      + "UUID \(uuid)\(ending)"
+    let (size, allocated) = (fileSystem.bytes, fileSystem.allocatedBytes)
+    return "\(ByteCount.text(size)), \(ByteCount.text(allocated)) allocated, \(fileSystem.room), "
+      + "UUID \(fileSystem.uuid)\(ending)"
   }
 }
