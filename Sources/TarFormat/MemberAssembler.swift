@@ -33,6 +33,8 @@ struct MemberAssembler {
   private var hasZeroBlock = false
   /// Whether any block was seen; a stream of no bytes is an empty archive.
   private var hasBlock = false
+  /// How many of the bytes that are skipped are padding; they come last.
+  private var padding: UInt64 = 0
 
   init(limits: TarLimits) { self.limits = limits }
 
@@ -59,7 +61,8 @@ struct MemberAssembler {
     default:
       try extensions.takeRecords(data, base: special.data, limits: limits, warnings: &warnings)
     }
-    skip(UInt64(Self.padding(after: special.byteCount)))
+    padding = UInt64(Self.padding(after: special.byteCount))
+    skip(padding)
   }
 
   /// Takes the end of the stream, which is at `end`.
@@ -67,6 +70,9 @@ struct MemberAssembler {
     switch phase {
     case .ended: return
     case .header: break
+    // Writers that were never closed leave out the last file's padding, as umoci insert did.
+    case .skipping(let count) where count <= padding && extensions.start == nil:
+      warnings.note(.missingPadding, at: end)
     case .oldSparseMap, .sparseText, .special, .skipping: throw .truncated(at: end)
     }
     if let start = extensions.start { throw .extensionWithoutMember(at: start) }
@@ -222,11 +228,11 @@ struct MemberAssembler {
     member.mode = UInt16(truncatingIfNeeded: mode) & 0o7777
     member.userID =
       if let owner = extensions.userID { owner } else {
-        try Self.owner(HeaderLayout.userID, of: block, at: start)
+        try TarHeader.owner(HeaderLayout.userID, of: block, at: start)
       }
     member.groupID =
       if let owner = extensions.groupID { owner } else {
-        try Self.owner(HeaderLayout.groupID, of: block, at: start)
+        try TarHeader.owner(HeaderLayout.groupID, of: block, at: start)
       }
     if let time = extensions.modificationTime {
       member.modificationSeconds = time.seconds
@@ -249,21 +255,6 @@ struct MemberAssembler {
     )
     member.deviceMinor = UInt32(
       try TarHeader.number(HeaderLayout.deviceMinor, upTo: 1 << 20 - 1, of: block, at: start)
-    )
-  }
-
-  private static func owner(
-    _ field: HeaderField,
-    of block: Span<UInt8>,
-    at start: TarOffset
-  ) throws(TarError) -> UInt32 {
-    UInt32(
-      try TarHeader.number(
-        field,
-        upTo: PendingExtensions.largestOwner,
-        of: block,
-        at: start
-      )
     )
   }
 
@@ -380,7 +371,7 @@ struct MemberAssembler {
     from data: TarOffset,
     header: TarOffset
   ) throws(TarError) {
-    let padding = UInt64(Self.padding(after: Int(count % UInt64(HeaderLayout.byteCount))))
+    padding = UInt64(Self.padding(after: Int(count % UInt64(HeaderLayout.byteCount))))
     guard let end = data.advanced(by: count)?.advanced(by: padding),
       let total = end.distance(from: data)
     else { throw .exceedsLimit(.fileSize, limit: limits.fileSize, at: header) }

@@ -38,7 +38,7 @@ package enum TarLimit: String, Sendable {
 /// Every position is a byte of the tar stream: of the field or record at fault where there is one,
 /// else of the header block.
 package enum TarError: Error, Sendable, Equatable {
-  /// The stream ended inside a block, an extension header, a file's data or its padding.
+  /// The stream ended inside a block, an extension header or a file's data.
   case truncated(at: TarOffset)
   /// The header's checksum fits neither the unsigned nor the signed sum of its bytes.
   case checksumMismatch(at: TarOffset)

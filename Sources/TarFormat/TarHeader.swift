@@ -147,6 +147,15 @@ enum TarHeader {
     return unsigned
   }
 
+  /// Reads a user or group.
+  static func owner(
+    _ field: HeaderField,
+    of block: Span<UInt8>,
+    at start: TarOffset
+  ) throws(TarError) -> UInt32 {
+    UInt32(try number(field, upTo: PendingExtensions.largestOwner, of: block, at: start))
+  }
+
   /// The bytes of a text field: up to its first NUL, or all of it.
   static func text(_ field: Range<Int>, of block: Span<UInt8>) -> Range<Int> {
     var end = field.lowerBound

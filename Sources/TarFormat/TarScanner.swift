@@ -89,7 +89,8 @@ package struct TarScanner {
 
   /// Takes the end of the stream.
   ///
-  /// An archive may lack its end marker, but must not end within a header, data or padding.
+  /// An archive may lack its end marker, and the last member's padding, but must not end within a
+  /// header or data.
   package mutating func finish() throws(TarError) {
     guard partial.isEmpty else { throw .truncated(at: offset) }
     try assembler.finish(at: offset)

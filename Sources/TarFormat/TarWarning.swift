@@ -14,6 +14,8 @@ package struct TarWarning: Equatable, Sendable {
     case signedChecksum = "signed header checksum"
     /// No zero blocks, or only one, at the end of the stream.
     case missingEndOfArchive = "missing end-of-archive marker"
+    /// The stream ends behind a file's last byte, before its padding.
+    case missingPadding = "missing padding of the last member"
     /// A volume label, which is no file.
     case volumeLabelSkipped = "volume label skipped"
     /// An incremental-backup directory; its list of names is skipped.

@@ -58,6 +58,14 @@ struct EndOfArchiveTests {
       "tar: the stream ends too early at tar byte 1023"
     ),
     ScanRow(
+      "T24: the last byte of data cut off",
+      [.file("a", repeated("x", 600)), .file("b", "text").declaring(size: 5).unpadded()],
+      end: .nothing,
+      "regular a 600 @0,512",
+      "regular b 5 @1536,2048",
+      "tar: the stream ends too early at tar byte 2052"
+    ),
+    ScanRow(
       "T24: data cut short",
       [.file("a", "text").declaring(size: 513).unpadded()],
       end: .nothing,
@@ -72,11 +80,50 @@ struct EndOfArchiveTests {
       "tar: the stream ends too early at tar byte 512"
     ),
     ScanRow(
-      "T23: padding cut short",
+      "T23: data that is all there, and no padding, as umoci insert wrote",
       [.file("a", "text").unpadded()],
       end: .nothing,
       "regular a 4 @0,512",
-      "tar: the stream ends too early at tar byte 516"
+      "warning: missing padding of the last member, 1 from 516",
+      "warning: missing end-of-archive marker, 1 from 516"
+    ),
+    ScanRow(
+      "T23: part of the padding",
+      [.file("a", "text").unpadded(), .verbatim(TarBytes.zeros(507))],
+      end: .nothing,
+      "regular a 4 @0,512",
+      "warning: missing padding of the last member, 1 from 1023",
+      "warning: missing end-of-archive marker, 1 from 1023"
+    ),
+    ScanRow(
+      "T23: no padding behind the stored data of a sparse file",
+      [
+        .sparse("f", size: 9000, segments: [(0, "abc"), (8192, "de")], format: .pax10).unpadded()
+      ],
+      end: .nothing,
+      "regular f 9000 @0,2048 stored=5 [0+3@2048] [8192+2@2051]",
+      "warning: missing padding of the last member, 1 from 2053",
+      "warning: missing end-of-archive marker, 1 from 2053"
+    ),
+    ScanRow(
+      "T23: no padding behind a global header",
+      [.file("a"), .member("g", "@", "6 a=b\n").unpadded()],
+      end: .nothing,
+      "regular a 0 @0,512",
+      "warning: missing padding of the last member, 1 from 1030",
+      "warning: missing end-of-archive marker, 1 from 1030"
+    ),
+    ScanRow(
+      "T23: no padding behind an extension, nor its member",
+      [.member("x", "@", "6 a=b\n").unpadded()],
+      end: .nothing,
+      "tar: the stream ends too early at tar byte 518"
+    ),
+    ScanRow(
+      "T23: bytes behind missing padding are no padding",
+      [.file("a", "text").unpadded(), .file("b", "text")],
+      "regular a 4 @0,512",
+      "tar: header checksum does not match at tar byte 1024"
     ),
     ScanRow(
       "an extension cut short",
