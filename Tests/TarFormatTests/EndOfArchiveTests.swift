@@ -126,25 +126,25 @@ struct EndOfArchiveTests {
       "tar: header checksum does not match at tar byte 1024"
     ),
     ScanRow(
-      "an extension cut short",
+      "T24: an extension cut short",
       [.member("L", "@", "abc").unpadded()],
       end: .nothing,
       "tar: the stream ends too early at tar byte 515"
     ),
     ScanRow(
-      "an extension cut within its data",
+      "T24: an extension cut within its data",
       [.member("x", "@", "9 a").declaring(size: 9).unpadded()],
       end: .nothing,
       "tar: the stream ends too early at tar byte 515"
     ),
     ScanRow(
-      "an extension without its member",
+      "T24: an extension without its member",
       [.member("x", "@", "6 a=b\n")],
       end: .nothing,
       "tar: extension header without a member at tar byte 0"
     ),
   ])
-  func `T20 to T24: ends of archives`(row: ScanRow) { row.check() }
+  func `ends of archives`(row: ScanRow) { row.check() }
 
   @Test func `bytes behind the end are taken and say nothing`() throws {
     let bytes = TarBytes.archive([]) + [UInt8](repeating: 7, count: 5000)

@@ -87,17 +87,17 @@ struct SparseTests {
 
   @Test(arguments: [
     ScanRow(
-      "0.1 without a count",
+      "T14: 0.1 without a count",
       [file01("0,4")],
       "regular f 10 @0,1536 stored=4 [0+4@1536]"
     ),
     ScanRow(
-      "an empty map with a count of zero",
+      "T14: an empty map with a count of zero",
       [.file("f").pax("GNU.sparse.realsize", "9").pax("GNU.sparse.numblocks", "0")],
       "regular f 9 @0,1536 stored=0 [9+0@1536]"
     ),
     ScanRow(
-      "versions 0.0 and 0.1 said in full",
+      "T14: versions 0.0 and 0.1 said in full",
       [
         file01("0,4").pax("GNU.sparse.major", "0").pax("GNU.sparse.minor", "1"),
         file01("0,4").pax("GNU.sparse.major", "0").pax("GNU.sparse.minor", "0"),
@@ -106,45 +106,45 @@ struct SparseTests {
       "regular f 10 @2048,3584 stored=4 [0+4@3584]"
     ),
     ScanRow(
-      "runs that touch",
+      "T14: runs that touch",
       [file01("0,1,1,2,9,1")],
       "regular f 10 @0,1536 stored=4 [0+1@1536] [1+2@1537] [9+1@1539]"
     ),
     ScanRow(
-      "a name alone makes no sparse file",
+      "T14: a name alone makes no sparse file",
       [.file("f", "x").pax("GNU.sparse.name", "other").pax("path", "p")],
       "regular p 1 @0,1536"
     ),
     ScanRow(
-      "the real name holds over a long one behind it",
+      "T14: the real name holds over a long one behind it",
       [
         .paxHeader([("GNU.sparse.name", "real")]), .member("L", "@", "long\u{0}"), file01("0,4"),
       ],
       "regular real 10 @0,3584 stored=4 [0+4@3584]"
     ),
     ScanRow(
-      "1.0 with every number on its own and zeros in front",
+      "T14: 1.0 with every number on its own and zeros in front",
       [file10("01\n000\n0004\n")],
       "regular f 10 @0,2048 stored=4 [0+4@2048]"
     ),
     ScanRow(
-      "1.0 with nothing mapped",
+      "T14: 1.0 with nothing mapped",
       [file10("0\n", stored: 0), .file("g")],
       "regular f 10 @0,2048 stored=0 [10+0@2048]",
       "regular g 0 @2048,2560"
     ),
     ScanRow(
-      "a map that fills its block",
+      "T14: a map that fills its block",
       [file10(TarText("1\n".utf8 + zeros(505) + "0\n4\n".utf8))],
       "regular f 10 @0,2048 stored=4 [0+4@2048]"
     ),
     ScanRow(
-      "a map that fills two",
+      "T14: a map that fills two",
       [file10(TarText("1\n".utf8 + zeros(1017) + "0\n4\n".utf8))],
       "regular f 10 @0,2560 stored=4 [0+4@2560]"
     ),
   ])
-  func `T14: what is accepted`(row: ScanRow) { row.check() }
+  func `odd pax maps that are accepted`(row: ScanRow) { row.check() }
 
   private static func zeros(_ count: Int) -> [UInt8] { [UInt8](repeating: 0x30, count: count) }
 
@@ -245,7 +245,7 @@ struct SparseTests {
       1543
     ),
   ])
-  func `T14, X5: what is refused`(row: ScanRow) { row.check() }
+  func `pax maps that are refused`(row: ScanRow) { row.check() }
 
   private static func refused(
     _ name: String,
@@ -253,7 +253,7 @@ struct SparseTests {
     _ what: String,
     _ offset: Int
   ) -> ScanRow {
-    ScanRow(name, [entry], "tar: \(what) at tar byte \(offset)")
+    ScanRow("T14: \(name)", [entry], "tar: \(what) at tar byte \(offset)")
   }
 
   private static let old = TarEntry.sparse(
@@ -265,62 +265,62 @@ struct SparseTests {
 
   @Test(arguments: [
     ScanRow(
-      "a negative offset",
+      "T13: a negative offset",
       [old.editingHeader(put(TarText([UInt8](repeating: 0xff, count: 12)), at: 386))],
       "tar: sparse map is out of range at tar byte 386"
     ),
     ScanRow(
-      "a length that is no number",
+      "T13: a length that is no number",
       [old.editingHeader(put("nothing", at: 398))],
       "tar: sparse map is not a number at tar byte 398"
     ),
     ScanRow(
-      "a real size that is no number",
+      "T13: a real size that is no number",
       [old.editingHeader(put("nothing", at: 483))],
       "tar: real size of a sparse file is not a number at tar byte 483"
     ),
     ScanRow(
-      "a run beyond the file",
+      "T13: a run beyond the file",
       [old.editingHeader(put("00000000002\u{0}", at: 483))],
       "tar: malformed sparse map at tar byte 0"
     ),
     ScanRow(
-      "in a ustar header",
+      "T13: in a ustar header",
       [old.dialect(.ustar)],
       "tar: unsupported sparse format at tar byte 0"
     ),
     ScanRow(
-      "with a pax map",
+      "T13: with a pax map",
       [
         .paxHeader([("GNU.sparse.size", "1"), ("GNU.sparse.numblocks", "0")]), old,
       ],
       "tar: unsupported sparse format at tar byte 1024"
     ),
     ScanRow(
-      "a stream that ends in the map",
+      "T13: a stream that ends in the map",
       [old.editingHeader { $0[482] = 1 }.unpadded()],
       end: .nothing,
       "tar: the stream ends too early at tar byte 515"
     ),
     ScanRow(
-      "a stream that ends before the map",
+      "T13: a stream that ends before the map",
       [.verbatim(Array(TarBytes.archive([old.editingHeader { $0[482] = 1 }]).prefix(512)))],
       end: .nothing,
       "tar: the stream ends too early at tar byte 512"
     ),
     ScanRow(
-      "a file without any pair",
+      "T13: a file without any pair",
       [.member("S", "f").dialect(.gnu)],
       "regular f 0 @0,512 [0+0@512]"
     ),
     ScanRow(
-      "a pax size for the stored data",
+      "T13: a pax size for the stored data",
       [.paxHeader([("size", "3")]), old.declaring(size: 0), .file("g")],
       "regular f 10 @0,1536 stored=3 [2+3@1536]",
       "regular g 0 @2048,2560"
     ),
   ])
-  func `T13: odd old GNU sparse files`(row: ScanRow) { row.check() }
+  func `odd old GNU sparse files`(row: ScanRow) { row.check() }
 
   @Test func `a million segments are the limit`() {
     var limits = TarLimits()
