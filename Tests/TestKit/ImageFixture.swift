@@ -11,6 +11,13 @@ import Foundation
 package final class ImageFixture: Sendable {
   /// The layout directory.
   package let path: String
+  /// What names the blobs.
+  package let algorithm: Algorithm
+
+  /// How content is hashed.
+  package enum Algorithm: String, Sendable, CaseIterable {
+    case sha256, sha512
+  }
 
   /// One layer: the blob as stored, what it claims to be, and the digest of its tar stream.
   package struct Layer: Sendable {
@@ -96,10 +103,11 @@ package final class ImageFixture: Sendable {
   }
 
   /// Starts a layout: makes the directories and writes `oci-layout`.
-  package init(at path: String) throws {
+  package init(at path: String, algorithm: Algorithm = .sha256) throws {
     self.path = path
+    self.algorithm = algorithm
     try FileManager.default.createDirectory(
-      atPath: path + "/blobs/sha256",
+      atPath: path + "/blobs/" + algorithm.rawValue,
       withIntermediateDirectories: true
     )
     try write(file: "oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
@@ -120,7 +128,7 @@ package final class ImageFixture: Sendable {
 
   /// Stores a blob under its digest.
   package func addBlob(_ bytes: [UInt8], mediaType: String) throws -> Entry {
-    let digest = Self.sha256(bytes)
+    let digest = Self.digest(of: bytes, algorithm)
     try write(file: Self.blobName(digest), bytes)
     return Entry(mediaType: mediaType, digest: digest, size: bytes.count)
   }
@@ -219,8 +227,16 @@ package final class ImageFixture: Sendable {
   }
 
   /// `sha256:` and the digest of `bytes`.
-  package static func sha256(_ bytes: [UInt8]) -> String {
-    "sha256:" + SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
+  package static func sha256(_ bytes: [UInt8]) -> String { digest(of: bytes, .sha256) }
+
+  /// The name of the algorithm and the digest of `bytes`.
+  package static func digest(of bytes: [UInt8], _ algorithm: Algorithm) -> String {
+    let digest =
+      switch algorithm {
+      case .sha256: Array(SHA256.hash(data: bytes))
+      case .sha512: Array(SHA512.hash(data: bytes))
+      }
+    return algorithm.rawValue + ":" + digest.map { String(format: "%02x", $0) }.joined()
   }
 
   // MARK: Documents

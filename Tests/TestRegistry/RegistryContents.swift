@@ -30,13 +30,14 @@ package final class RegistryContents: Sendable {
     to repository: String,
     tag: String? = nil
   ) throws {
-    let directory = fixture.path + "/blobs/sha256"
+    let algorithm = fixture.algorithm.rawValue
+    let directory = fixture.path + "/blobs/" + algorithm
     for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
       let url = URL(fileURLWithPath: directory + "/" + name)
       let bytes = Array(try Data(contentsOf: url))
-      put(blob: GeneratedBytes(bytes), as: "sha256:\(name)", in: repository)
+      put(blob: GeneratedBytes(bytes), as: "\(algorithm):\(name)", in: repository)
       if let mediaType = Self.mediaType(ofManifest: bytes) {
-        put(manifest: bytes, mediaType, as: "sha256:\(name)", in: repository)
+        put(manifest: bytes, mediaType, as: "\(algorithm):\(name)", in: repository)
       }
     }
     if let tag { self.tag(image.digest, tag, in: repository) }
