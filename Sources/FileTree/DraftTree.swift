@@ -44,11 +44,6 @@ struct DraftName {
 struct DraftTree {
   static let none = UInt32.max
   static let root: UInt32 = 0
-  /// 2²⁴ nodes, and as many names: ten times the largest images in use, and some 4 GiB of memory.
-  ///
-  /// One path of 64 KiB makes 32,000 directories and compresses to 150 bytes.
-  static let nodeLimit = 1 << 24
-
   private(set) var nodes: [DraftNode] = []
   private(set) var names: [DraftName] = []
   /// Each layer's bytes, which the names point into.
@@ -57,10 +52,12 @@ struct DraftTree {
   ///
   /// The count is a power of two.
   private var slots: [UInt32]
+  private let limits: TreeLimits
 
   /// A tree of one implicit directory, the root, with room for `nameCount` names; more may come.
-  init(pools: [FlatArray<UInt8>], nameCount: Int = 0) {
+  init(pools: [FlatArray<UInt8>], nameCount: Int = 0, limits: TreeLimits) {
     self.pools = pools
+    self.limits = limits
     var slotCount = 1024
     while slotCount < nameCount * 2 { slotCount *= 2 }
     slots = [UInt32](repeating: Self.none, count: slotCount)
@@ -83,7 +80,7 @@ extension DraftTree {
     entry: UInt32,
     lower: UInt32 = none
   ) throws(TreeError) -> UInt32 {
-    guard nodes.count < Self.nodeLimit else { throw .treeTooLarge }
+    guard nodes.count < limits.entryCount else { throw .tooManyFiles(limit: limits.entryCount) }
     nodes.append(DraftNode(kind: kind, layer: layer, entry: entry, lower: lower))
     return UInt32(nodes.count - 1)
   }
@@ -142,7 +139,7 @@ extension DraftTree {
       names[place].node = node
       return (place, replaced)
     }
-    guard names.count < Self.nodeLimit else { throw .treeTooLarge }
+    guard names.count < limits.entryCount else { throw .tooManyFiles(limit: limits.entryCount) }
     let place = names.count
     names.append(
       DraftName(

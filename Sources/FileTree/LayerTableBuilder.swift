@@ -41,18 +41,19 @@ package struct LayerTableBuilder: Sendable {
   private var directories: [[UInt8]: PoolRange] = [:]
   private var lastDirectory: (path: [UInt8], range: PoolRange) = ([], .none)
 
-  /// 2²⁴ entries of 88 bytes are 1.4 GiB; a gzip blob of 9 MB could hold so many empty files.
-  private static let entryLimit = 1 << 24
+  private let limits: TreeLimits
 
-  package init() {}
+  package init(limits: TreeLimits = TreeLimits()) {
+    self.limits = limits
+  }
 
   /// Adds an entry about `path`, which is in normal form (see `EntryPath`).
   ///
   /// For a whiteout `path` is the path it hides; for an opaque mark, the directory it is about.
   /// A file's data blocks are counted as if no stored byte were zero, until `setDataBlocks` says more.
   ///
-  /// - Throws: `.tableTooLarge`; `.emptySymbolicLink` and `.invalidPath` for targets of symbolic
-  ///   links that no Linux file system can hold.
+  /// - Throws: `.tooManyEntries`, `.tableTooLarge`; `.emptySymbolicLink` and `.invalidPath` for
+  ///   targets of symbolic links that no Linux file system can hold.
   package mutating func append(
     _ content: EntryContent,
     at path: [UInt8],
@@ -81,7 +82,9 @@ package struct LayerTableBuilder: Sendable {
       reserved: 0
     )
     try setContent(content, of: &entry)
-    if entries.count >= Self.entryLimit { throw .tableTooLarge }
+    if entries.count >= limits.entryCount {
+      throw .tooManyEntries(limit: limits.entryCount, member: member)
+    }
     entries.append(entry)
   }
 

@@ -16,6 +16,7 @@ extension TreeBuilder {
     }
     if let node = earlierTarget(of: entry) {
       try requireFile(own.kind(of: node), entry)
+      compareAttributes(of: entry, with: own.nodes[Int(node)])
       try replace(name, in: directory, by: node, entry)
       return
     }
@@ -23,6 +24,19 @@ extension TreeBuilder {
     // then the name is free, and whatever comes later for it wins.
     let place = try replace(name, in: directory, by: DraftTree.none, entry)
     deferredLinks[place] = position
+  }
+
+  /// Notes a link that says something else about itself than its target does: some tools take that
+  /// for the target's new attributes.
+  private mutating func compareAttributes(of link: LayerEntry, with node: DraftNode) {
+    let table = layers[Int(node.layer)]
+    let target = table.entries[Int(node.entry)]
+    // What mode a symbolic link has is up to whoever wrote the archive.
+    guard link.mode == target.mode || node.kind == .symbolicLink, link.uid == target.uid,
+      link.gid == target.gid, link.seconds == target.seconds,
+      link.nanoseconds == target.nanoseconds,
+      self.table.slice(link.extendedAttributes) == table.slice(target.extendedAttributes)
+    else { return warn(.linkAttributesIgnored, link) }
   }
 
   private func requireFile(_ kind: NodeKind, _ entry: LayerEntry) throws(TreeError) {
@@ -132,6 +146,7 @@ extension TreeBuilder {
       let target = own.nodes[Int(found.own)]
       let isEarlier = target.layer == layer && target.entry < UInt32(position)
       if !isEarlier { warn(.linkBeforeTarget, entry) }
+      compareAttributes(of: entry, with: target)
       own.setNode(found.own, at: place)
     case .found(let found):
       try link(place, to: found.lower, entry)
@@ -148,6 +163,7 @@ extension TreeBuilder {
   {
     let node = merged.nodes[Int(lower)]
     try requireFile(node.kind, entry)
+    compareAttributes(of: entry, with: node)
     let new = try own.addNode(node.kind, layer: node.layer, entry: node.entry, lower: lower)
     own.setNode(new, at: place)
   }

@@ -8,7 +8,7 @@ extension TreeBuilder {
   /// `lowerRoot` is the root of the layers below, or `DraftTree.none` to read the layer as if there
   /// were none.
   mutating func read(over lowerRoot: UInt32) throws(TreeError) {
-    own = DraftTree(pools: paths.pools, nameCount: table.entries.count)
+    own = DraftTree(pools: paths.pools, nameCount: table.entries.count, limits: limits)
     own.setLower(of: DraftTree.root, to: lowerRoot)
     lastParent = nil
     deferredLinks = [:]

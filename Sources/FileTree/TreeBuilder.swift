@@ -16,6 +16,7 @@ package struct TreeBuilder {
   let layers: [LayerTable]
   let roles: [LayerRole]
   let lowerLinks: LowerLinkPolicy
+  let limits: TreeLimits
   let paths: PathWalk
   var warnings = TreeWarnings()
   /// The layers applied so far, as one.
@@ -39,11 +40,12 @@ package struct TreeBuilder {
   package static func merge(
     _ layers: [LayerTable],
     lowerLinks: LowerLinkPolicy = .replace,
-    roles: [LayerRole] = []
+    roles: [LayerRole] = [],
+    limits: TreeLimits = TreeLimits()
   ) throws(TreeError) -> MergedTree {
     guard let first = layers.first else {
       return MergedTree(
-        tree: try TreeFlattening.flatten(DraftTree(pools: []), layers: []),
+        tree: try TreeFlattening.flatten(DraftTree(pools: [], limits: limits), layers: []),
         warnings: .init()
       )
     }
@@ -53,7 +55,8 @@ package struct TreeBuilder {
       layers: layers,
       table: first,
       lowerLinks: lowerLinks,
-      roles: roles
+      roles: roles,
+      limits: limits
     )
     for index in layers.indices {
       try builder.apply(UInt16(index))
@@ -68,16 +71,18 @@ package struct TreeBuilder {
     layers: [LayerTable],
     table: LayerTable,
     lowerLinks: LowerLinkPolicy,
-    roles: [LayerRole]
+    roles: [LayerRole],
+    limits: TreeLimits
   ) {
     self.layers = layers
     self.table = table
     self.lowerLinks = lowerLinks
     self.roles = roles
+    self.limits = limits
     let pools = layers.map(\.bytes)
     paths = PathWalk(pools: pools)
-    merged = DraftTree(pools: pools)
-    own = DraftTree(pools: pools)
+    merged = DraftTree(pools: pools, limits: limits)
+    own = DraftTree(pools: pools, limits: limits)
   }
 
   private mutating func apply(_ index: UInt16) throws(TreeError) {
@@ -87,15 +92,14 @@ package struct TreeBuilder {
     let hiding = table.entries.filter { $0.kind == .whiteout || $0.kind == .opaque }
     if !hiding.isEmpty {
       // Whiteouts act before any entry, but go where the layer's own links lead: read it twice.
-      let soFar = warnings
       try read(over: DraftTree.none)
-      warnings = soFar
+      warnings.forget(layer: Int(index))
       hideLowerNames(hiding)
     }
     try read(over: DraftTree.root)
     try linkDeferred()
     try overlay()
-    own = DraftTree(pools: paths.pools)
+    own = DraftTree(pools: paths.pools, limits: limits)
   }
 
   mutating func warn(_ kind: TreeWarning.Kind, _ entry: LayerEntry) {

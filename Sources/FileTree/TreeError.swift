@@ -5,11 +5,15 @@ package import Offsets
 package enum TreeError: Error, Hashable, Sendable {
   /// An entry of a table points outside its pools: the index file is damaged.
   case malformedTable(entry: Int)
-  /// More names, paths and attributes than 4 GiB, or more than 2²⁴ entries.
+  /// More names, paths and attributes than 4 GiB.
   case tableTooLarge
-  /// The tree, or one layer of it, would have more than 2²⁴ nodes or names, or is too large for 32
-  /// bits elsewhere.
+  /// The tree, or one layer of it, is too large for numbers of 32 bits, or has too many layers for
+  /// one of 16.
   case treeTooLarge
+  /// More entries in one layer than `TreeLimits` allows.
+  case tooManyEntries(limit: Int, member: TarOffset)
+  /// The tree, or one layer of it, would have more files or names than `TreeLimits` allows.
+  case tooManyFiles(limit: Int)
   case invalidPath(PathProblem, member: TarOffset)
   /// A whiteout that hides nothing nameable: `.wh.`, `.wh..`, `.wh...`.
   case malformedWhiteout(member: TarOffset)
@@ -50,8 +54,10 @@ extension TreeError: CustomStringConvertible {
   package var problem: String {
     switch self {
     case .malformedTable(let entry): "entry \(entry) of the layer's table is damaged"
-    case .tableTooLarge: "more entries or names than one layer's table can hold"
-    case .treeTooLarge: "more files than one tree can hold"
+    case .tableTooLarge: "more names and attributes than one layer's table can hold"
+    case .treeTooLarge: "more names and attributes than one tree can hold"
+    case .tooManyEntries(let limit, _): "more than \(limit) entries in one layer"
+    case .tooManyFiles(let limit): "more than \(limit) files or names in one tree"
     case .invalidPath(let problem, _): "\(problem)"
     case .malformedWhiteout: "whiteout that names nothing"
     case .rootIsNotADirectory: "the root is not a directory"
@@ -80,8 +86,8 @@ extension TreeError: CustomStringConvertible {
   /// The layer, counted from the base, in which the merge met the error.
   package var layer: Int? {
     switch self {
-    case .malformedTable, .tableTooLarge, .treeTooLarge, .invalidPath, .malformedWhiteout,
-      .emptySymbolicLink, .malformedOwnerRange, .overlappingOwnerRanges, .ownerNotMapped:
+    case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyEntries, .tooManyFiles,
+      .invalidPath, .malformedWhiteout, .emptySymbolicLink, .malformedOwnerRange, .overlappingOwnerRanges, .ownerNotMapped:
       nil
     case .rootIsNotADirectory(let layer, _), .symbolicLinkLoop(_, let layer, _),
       .hardLinkTargetMissing(_, _, let layer, _), .hardLinkToDirectory(_, _, let layer, _),
@@ -94,10 +100,10 @@ extension TreeError: CustomStringConvertible {
   /// The position of the member that it is about, in its layer's tar stream.
   package var member: TarOffset? {
     switch self {
-    case .malformedTable, .tableTooLarge, .treeTooLarge, .malformedOwnerRange,
+    case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyFiles, .malformedOwnerRange,
       .overlappingOwnerRanges, .ownerNotMapped:
       nil
-    case .invalidPath(_, let member), .malformedWhiteout(let member),
+    case .tooManyEntries(_, let member), .invalidPath(_, let member), .malformedWhiteout(let member),
       .rootIsNotADirectory(_, let member), .emptySymbolicLink(let member),
       .hardLinkTargetMissing(_, _, _, let member), .hardLinkToDirectory(_, _, _, let member),
       .symbolicLinkLoop(_, _, let member), .lowerSymbolicLink(_, _, _, _, let member),

@@ -1,26 +1,31 @@
-// What a merge tolerates, as data: counted, with the first places, never printed from here.
+// What a merge tolerates, as data: counted for each layer, with the first places, never printed from
+// here.
 
 package import Offsets
 
 /// An oddity of a layer that has a defined result.
 package struct TreeWarning: Hashable, Sendable {
-  package enum Kind: Hashable, Sendable, CaseIterable {
+  /// Raw values are the codes that programs know the kinds by; they never change.
+  package enum Kind: String, Sendable, CaseIterable {
     /// A whiteout or opaque mark below a path that is gone or no directory: no effect.
-    case whiteoutWithoutDirectory
+    case whiteoutWithoutDirectory = "whiteout-without-directory"
     /// The same path more than once in one layer: the last one counts.
-    case duplicateEntry
+    case duplicateEntry = "duplicate-entry"
     /// A parent directory's path names a symbolic link of a lower layer: it became a directory.
-    case replacedLowerSymbolicLink
+    case replacedLowerSymbolicLink = "replaced-symbolic-link"
     /// A parent directory's path names something else that is no directory: it became one.
-    case replacedParent
+    case replacedParent = "replaced-parent"
     /// A hard link that comes before its target.
-    case linkBeforeTarget
+    case linkBeforeTarget = "link-before-target"
     /// A hard link to a path that this layer hides: the hidden file is meant.
-    case linkToHiddenTarget
+    case linkToHiddenTarget = "link-to-hidden-target"
     /// A hard link to itself.
-    case linkToItself
+    case linkToItself = "link-to-itself"
+    /// A hard link with another owner, mode, time or other attributes than its target: the target's
+    /// count.
+    case linkAttributesIgnored = "link-attributes-ignored"
     /// A character device 0:0. Overlay file systems mean a whiteout by it; here it is a device.
-    case nullDevice
+    case nullDevice = "null-device"
   }
 
   package var kind: Kind
@@ -29,18 +34,72 @@ package struct TreeWarning: Hashable, Sendable {
   package var member: TarOffset
 }
 
-/// Warnings of one merge: every kind counted, the first places of each kept.
+extension TreeWarning.Kind {
+  /// The kind as people read it.
+  package var text: String {
+    switch self {
+    case .whiteoutWithoutDirectory: "whiteout below a path that is gone or no directory"
+    case .duplicateEntry: "the same path again; the last one counts"
+    case .replacedLowerSymbolicLink: "symbolic link of a lower layer replaced by a directory"
+    case .replacedParent: "parent that is no directory replaced by one"
+    case .linkBeforeTarget: "hard link before its target"
+    case .linkToHiddenTarget: "hard link to a path that the same layer hides"
+    case .linkToItself: "hard link to itself ignored"
+    case .linkAttributesIgnored: "owner, mode, time or attributes of a hard link ignored"
+    case .nullDevice: "character device 0:0 kept as a device"
+    }
+  }
+}
+
+/// Warnings of one merge: every kind counted for each layer, the first places of each kept.
 package struct TreeWarnings: Sendable, Equatable {
+  /// All warnings of one kind in one layer.
+  package struct Tally: Sendable, Equatable {
+    package var kind: TreeWarning.Kind
+    package var count: UInt64
+    /// The one that comes first in the layer's tar stream.
+    package var first: TarOffset
+  }
+
   /// Enough to look into; a hostile layer could have millions.
   private static let placesPerKind = 100
 
-  package private(set) var counts: [TreeWarning.Kind: Int] = [:]
+  /// By layer, from the base on; kinds in the order in which they were first met.
+  private var tallies: [[Tally]] = []
+  /// The first hundred of each kind in each layer, in the order in which they were met.
   package private(set) var places: [TreeWarning] = []
 
+  /// What was odd about one layer, counted from the base.
+  package func tallies(ofLayer layer: Int) -> [Tally] {
+    tallies.indices.contains(layer) ? tallies[layer] : []
+  }
+
+  /// How often each kind was met, in all layers.
+  package var counts: [TreeWarning.Kind: Int] {
+    var counts: [TreeWarning.Kind: Int] = [:]
+    for tally in tallies.joined() { counts[tally.kind, default: 0] += Int(tally.count) }
+    return counts
+  }
+
   mutating func note(_ kind: TreeWarning.Kind, layer: Int, member: TarOffset) {
-    counts[kind, default: 0] += 1
-    if counts[kind, default: 0] <= Self.placesPerKind {
+    while tallies.count <= layer { tallies.append([]) }
+    let place: Int
+    if let known = tallies[layer].firstIndex(where: { $0.kind == kind }) {
+      place = known
+      tallies[layer][place].count += 1
+      tallies[layer][place].first = min(tallies[layer][place].first, member)
+    } else {
+      place = tallies[layer].count
+      tallies[layer].append(Tally(kind: kind, count: 1, first: member))
+    }
+    if tallies[layer][place].count <= Self.placesPerKind {
       places.append(TreeWarning(kind: kind, layer: layer, member: member))
     }
+  }
+
+  /// Takes back what was noted of the layer that comes last, which is about to be read again.
+  mutating func forget(layer: Int) {
+    if tallies.indices.contains(layer) { tallies[layer] = [] }
+    while let last = places.last, last.layer == layer { places.removeLast() }
   }
 }

@@ -178,8 +178,9 @@ struct TreeErrorTests {
   @Test(
     arguments: [
       (.malformedTable(entry: 3), "entry 3 of the layer's table is damaged", nil),
-      (.tableTooLarge, "more entries or names than one layer's table can hold", nil),
-      (.treeTooLarge, "more files than one tree can hold", nil),
+      (.tableTooLarge, "more names and attributes than one layer's table can hold", nil),
+      (.treeTooLarge, "more names and attributes than one tree can hold", nil),
+      (.tooManyFiles(limit: 7), "more than 7 files or names in one tree", nil),
       (
         .invalidPath(.leavesRoot, member: here), "path leaves the root (member at tar byte 1536)",
         nil

@@ -122,18 +122,10 @@ struct LayerFacts: Encodable {
       + Self.mergeWarnings(mergeWarnings, ofLayer: resolved.index)
   }
 
-  /// The merge's warnings about one layer, by kind; the places of each kind are bounded.
+  /// The merge's warnings about one layer, by kind.
   private static func mergeWarnings(_ all: TreeWarnings, ofLayer layer: Int) -> [Warning] {
-    TreeWarning.Kind.allCases.compactMap { kind in
-      let places = all.places.filter { $0.layer == layer && $0.kind == kind }
-      return places.first.map {
-        Warning(
-          text: kind.text,
-          count: UInt64(places.count),
-          stream: "tar",
-          offset: $0.member.bytes
-        )
-      }
+    all.tallies(ofLayer: layer).map {
+      Warning(text: $0.kind.text, count: $0.count, stream: "tar", offset: $0.first.bytes)
     }
   }
 }
@@ -149,21 +141,6 @@ extension LayerFacts.Warning {
     case .tar(let position):
       stream = "tar"
       offset = position.bytes
-    }
-  }
-}
-
-extension TreeWarning.Kind {
-  var text: String {
-    switch self {
-    case .whiteoutWithoutDirectory: "whiteout below a path that is gone or no directory"
-    case .duplicateEntry: "the same path again; the last one counts"
-    case .replacedLowerSymbolicLink: "symbolic link of a lower layer replaced by a directory"
-    case .replacedParent: "parent that is no directory replaced by one"
-    case .linkBeforeTarget: "hard link before its target"
-    case .linkToHiddenTarget: "hard link to a path that the same layer hides"
-    case .linkToItself: "hard link to itself ignored"
-    case .nullDevice: "character device 0:0 kept as a device"
     }
   }
 }
