@@ -81,7 +81,7 @@ package struct LayerTableBuilder: Sendable {
       kindCode: content.kind.rawValue,
       reserved: 0
     )
-    try setContent(content, of: &entry)
+    try setContent(content, of: &entry, at: path)
     if entries.count >= limits.entryCount {
       throw .tooManyEntries(limit: limits.entryCount, member: member)
     }
@@ -90,7 +90,8 @@ package struct LayerTableBuilder: Sendable {
 
   private mutating func setContent(
     _ content: EntryContent,
-    of entry: inout LayerEntry
+    of entry: inout LayerEntry,
+    at path: [UInt8]
   ) throws(TreeError) {
     switch content {
     case .directory, .fifo, .whiteout, .opaque:
@@ -102,9 +103,9 @@ package struct LayerTableBuilder: Sendable {
       let bound = DataBlockCounter.bound(byteCount: byteCount, segments: runs)
       (entry.dataBlocks, entry.dataRuns) = (bound.blocks, bound.runs)
     case .symbolicLink(let target):
-      if target.isEmpty { throw .emptySymbolicLink(member: entry.header) }
+      if target.isEmpty { throw .emptySymbolicLink(path: path, member: entry.header) }
       if target.count > EntryPath.linkTargetLimit {
-        throw .invalidPath(.linkTargetTooLong, member: entry.header)
+        throw .invalidPath(.linkTargetTooLong, path: path, member: entry.header)
       }
       entry.payload = try intern(target[...])
     case .hardLink(let target):

@@ -144,7 +144,11 @@ extension TreeBuilder {
     case .place(let node):
       return node
     case .tooDeep:
-      throw .invalidPath(.tooLong, member: entry.header)
+      throw .pathBehindLinksTooLong(
+        path: table.path(of: entry),
+        layer: Int(layer),
+        member: entry.header
+      )
     case .tooManyLinks, .nowhere:
       throw .symbolicLinkLoop(
         path: table.slice(entry.directory).array,

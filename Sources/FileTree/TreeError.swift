@@ -14,17 +14,20 @@ package enum TreeError: Error, Hashable, Sendable {
   case tooManyEntries(limit: Int, member: TarOffset)
   /// The tree, or one layer of it, would have more files or names than `TreeLimits` allows.
   case tooManyFiles(limit: Int)
-  case invalidPath(PathProblem, member: TarOffset)
+  /// `path` is as the archive has it.
+  case invalidPath(PathProblem, path: [UInt8], member: TarOffset)
   /// A whiteout that hides nothing nameable: `.wh.`, `.wh..`, `.wh...`.
-  case malformedWhiteout(member: TarOffset)
+  case malformedWhiteout(path: [UInt8], member: TarOffset)
   /// An entry for the root that is not a directory.
   case rootIsNotADirectory(layer: Int, member: TarOffset)
-  case emptySymbolicLink(member: TarOffset)
+  case emptySymbolicLink(path: [UInt8], member: TarOffset)
   /// A hard link to a path that neither this layer nor a lower one has.
   case hardLinkTargetMissing(path: [UInt8], target: [UInt8], layer: Int, member: TarOffset)
   case hardLinkToDirectory(path: [UInt8], target: [UInt8], layer: Int, member: TarOffset)
   /// Symbolic links of one layer that lead to each other without end.
   case symbolicLinkLoop(path: [UInt8], layer: Int, member: TarOffset)
+  /// Behind symbolic links the path is longer than any may be.
+  case pathBehindLinksTooLong(path: [UInt8], layer: Int, member: TarOffset)
   /// An added layer's path leads through a symbolic link of the image that is not to be followed.
   case lowerSymbolicLink(
     path: [UInt8],
@@ -58,16 +61,18 @@ extension TreeError: CustomStringConvertible {
     case .treeTooLarge: "more names and attributes than one tree can hold"
     case .tooManyEntries(let limit, _): "more than \(limit) entries in one layer"
     case .tooManyFiles(let limit): "more than \(limit) files or names in one tree"
-    case .invalidPath(let problem, _): "\(problem)"
-    case .malformedWhiteout: "whiteout that names nothing"
+    case .invalidPath(let problem, let path, _): "\(raw(path)): \(problem)"
+    case .malformedWhiteout(let path, _): "\(raw(path)): whiteout that names nothing"
     case .rootIsNotADirectory: "the root is not a directory"
-    case .emptySymbolicLink: "symbolic link without a target"
+    case .emptySymbolicLink(let path, _): "\(printable(path)): symbolic link without a target"
     case .hardLinkTargetMissing(let path, let target, _, _):
       "\(printable(path)): hard link to \(printable(target)), which does not exist"
     case .hardLinkToDirectory(let path, let target, _, _):
       "\(printable(path)): hard link to the directory \(printable(target))"
     case .symbolicLinkLoop(let path, _, _):
       "\(printable(path)): too many levels of symbolic links"
+    case .pathBehindLinksTooLong(let path, _, _):
+      "\(printable(path)): leads to a path over \(EntryPath.pathLimit) bytes"
     case .lowerSymbolicLink(let path, let link, let target, _, _):
       "\(printable(path)): \(printable(link)) is a symbolic link to "
         + "\(EscapedBytes.string(target)) in the image"
@@ -87,9 +92,11 @@ extension TreeError: CustomStringConvertible {
   package var layer: Int? {
     switch self {
     case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyEntries, .tooManyFiles,
-      .invalidPath, .malformedWhiteout, .emptySymbolicLink, .malformedOwnerRange, .overlappingOwnerRanges, .ownerNotMapped:
+      .invalidPath, .malformedWhiteout, .emptySymbolicLink, .malformedOwnerRange,
+      .overlappingOwnerRanges, .ownerNotMapped:
       nil
     case .rootIsNotADirectory(let layer, _), .symbolicLinkLoop(_, let layer, _),
+      .pathBehindLinksTooLong(_, let layer, _),
       .hardLinkTargetMissing(_, _, let layer, _), .hardLinkToDirectory(_, _, let layer, _),
       .lowerSymbolicLink(_, _, _, let layer, _), .directoryInTheWay(_, let layer, _),
       .parentIsNotADirectory(_, _, let layer, _):
@@ -103,8 +110,10 @@ extension TreeError: CustomStringConvertible {
     case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyFiles, .malformedOwnerRange,
       .overlappingOwnerRanges, .ownerNotMapped:
       nil
-    case .tooManyEntries(_, let member), .invalidPath(_, let member), .malformedWhiteout(let member),
-      .rootIsNotADirectory(_, let member), .emptySymbolicLink(let member),
+    case .tooManyEntries(_, let member), .invalidPath(_, _, let member),
+      .malformedWhiteout(_, let member),
+      .rootIsNotADirectory(_, let member), .emptySymbolicLink(_, let member),
+      .pathBehindLinksTooLong(_, _, let member),
       .hardLinkTargetMissing(_, _, _, let member), .hardLinkToDirectory(_, _, _, let member),
       .symbolicLinkLoop(_, _, let member), .lowerSymbolicLink(_, _, _, _, let member),
       .directoryInTheWay(_, _, let member), .parentIsNotADirectory(_, _, _, let member):
@@ -132,5 +141,11 @@ extension TreeError: CustomStringConvertible {
     !path.starts(with: link)
   }
 
-  private func printable(_ path: [UInt8]) -> String { "/" + EscapedBytes.string(path) }
+  private func printable(_ path: [UInt8]) -> String { "/" + raw(path) }
+
+  /// Enough to know it by: a path may have 64 KiB, or, where that is the error, a megabyte.
+  private func raw(_ path: [UInt8]) -> String {
+    let limit = 512
+    return EscapedBytes.string(path.prefix(limit)) + (path.count > limit ? "…" : "")
+  }
 }

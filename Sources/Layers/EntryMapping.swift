@@ -14,7 +14,7 @@ struct EntryMapping {
     let path = try normalize(member.path, at: header)
     switch Whiteout.meaning(of: EntryPath.split(path).name) {
     case .malformedWhiteout:
-      throw .malformedWhiteout(member: header)
+      throw .malformedWhiteout(path: member.path, member: header)
     case .whiteout(let hidden):
       let directory = EntryPath.split(path).directory
       let target = directory.isEmpty ? Array(hidden) : directory + [slash] + hidden
@@ -57,7 +57,7 @@ struct EntryMapping {
     do {
       return try EntryPath.normalize(raw, aboveRoot: aboveRoot)
     } catch {
-      throw .invalidPath(error.problem, member: header)
+      throw .invalidPath(error.problem, path: raw, member: header)
     }
   }
 

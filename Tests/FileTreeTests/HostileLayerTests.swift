@@ -42,8 +42,10 @@ struct HostileLayerTests {
       PathBytes(half + bytes("/l")),
       to: PathBytes(Self.deepPath(2000))
     )
-    #expect(throws: TreeError.invalidPath(.tooLong, member: memberOffset(1))) {
-      try TreeBuilder.merge([try layer([link, .file(PathBytes(half + bytes("/l/f")))])])
+    let behind = half + bytes("/l/f")
+    let error = TreeError.pathBehindLinksTooLong(path: behind, layer: 0, member: memberOffset(1))
+    #expect(throws: error) {
+      try TreeBuilder.merge([try layer([link, .file(PathBytes(behind))])])
     }
   }
 

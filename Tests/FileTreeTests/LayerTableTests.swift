@@ -50,10 +50,15 @@ struct LayerTableTests {
     let longest = [UInt8](repeating: 0x61, count: 4095)
     let table = try layer([.symlink("a", to: "x"), .symlink("b", to: PathBytes(longest))])
     #expect(table.slice(table.entries[1].payload).array == longest)
-    #expect(throws: TreeError.emptySymbolicLink(member: memberOffset(1))) {
+    #expect(throws: TreeError.emptySymbolicLink(path: bytes("b"), member: memberOffset(1))) {
       try layer([.file("a"), .symlink("b", to: "")])
     }
-    #expect(throws: TreeError.invalidPath(.linkTargetTooLong, member: memberOffset(0))) {
+    let error = TreeError.invalidPath(
+      .linkTargetTooLong,
+      path: bytes("b"),
+      member: memberOffset(0)
+    )
+    #expect(throws: error) {
       try layer([.symlink("b", to: PathBytes(longest + [0x61]))])
     }
   }

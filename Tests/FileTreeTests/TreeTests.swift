@@ -182,20 +182,29 @@ struct TreeErrorTests {
       (.treeTooLarge, "more names and attributes than one tree can hold", nil),
       (.tooManyFiles(limit: 7), "more than 7 files or names in one tree", nil),
       (
-        .invalidPath(.leavesRoot, member: here), "path leaves the root (member at tar byte 1536)",
-        nil
+        .invalidPath(.leavesRoot, path: bytes("a/../../b"), member: here),
+        "a/../../b: path leaves the root (member at tar byte 1536)", nil
       ),
       (
-        .malformedWhiteout(member: here), "whiteout that names nothing (member at tar byte 1536)",
-        nil
+        .invalidPath(.tooLong, path: [UInt8](repeating: 0x61, count: 513), member: here),
+        String(repeating: "a", count: 512)
+          + "…: path over 65536 bytes (member at tar byte 1536)", nil
+      ),
+      (
+        .pathBehindLinksTooLong(path: bytes("a/l"), layer: 1, member: here),
+        "/a/l: leads to a path over 65536 bytes (member at tar byte 1536)", 1
+      ),
+      (
+        .malformedWhiteout(path: bytes("d/.wh."), member: here),
+        "d/.wh.: whiteout that names nothing (member at tar byte 1536)", nil
       ),
       (
         .rootIsNotADirectory(layer: 2, member: here),
         "the root is not a directory (member at tar byte 1536)", 2
       ),
       (
-        .emptySymbolicLink(member: here),
-        "symbolic link without a target (member at tar byte 1536)", nil
+        .emptySymbolicLink(path: bytes("d/l"), member: here),
+        "/d/l: symbolic link without a target (member at tar byte 1536)", nil
       ),
       (
         .hardLinkTargetMissing(path: bytes("a\n"), target: bytes("b"), layer: 1, member: here),

@@ -220,7 +220,7 @@ struct AddedArchiveTests {
       TarBytes.archive([.file("a"), .hardLink("b", to: "none")]),
       "/b: hard link to /none, which does not exist (member at tar byte 512)"
     ),
-    (TarBytes.archive([.file("../a")]), "path leaves the root (member at tar byte 0)"),
+    (TarBytes.archive([.file("../a")]), "../a: path leaves the root (member at tar byte 0)"),
   ])
   func `a damaged or foreign archive is an error that names it`(
     bytes: [UInt8],

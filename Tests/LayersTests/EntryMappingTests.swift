@@ -87,7 +87,7 @@ struct EntryMappingTests {
       .file("a"),
       .file("b/../../c"),
       gives: "0: regular /a 0 at 512 644",
-      "path leaves the root (member at tar byte 512)"
+      "b/../../c: path leaves the root (member at tar byte 512)"
     ),
     MappingRow(
       "names are bytes",
@@ -110,7 +110,8 @@ struct EntryMappingTests {
       .file(TarText(Array("d/".utf8) + [UInt8](repeating: 0x61, count: 256))),
       // A record for the path stands before each: 512 of header, 512 of data.
       gives: "0: regular /\(String(repeating: "a", count: 255)) 0 at 1536 644",
-      "path component over 255 bytes (member at tar byte 1536)"
+      "d/\(String(repeating: "a", count: 256)): path component over 255 bytes"
+        + " (member at tar byte 1536)"
     ),
     MappingRow(
       "a path may be longer than one system call takes",
@@ -170,19 +171,19 @@ struct EntryMappingTests {
     MappingRow(
       "a whiteout of nothing is an error",
       .file("d/.wh."),
-      gives: "whiteout that names nothing (member at tar byte 0)"
+      gives: "d/.wh.: whiteout that names nothing (member at tar byte 0)"
     ),
     MappingRow(
       "a whiteout of . is an error",
       .directory("d"),
       .file("d/.wh.."),
       gives: "0: directory /d 755",
-      "whiteout that names nothing (member at tar byte 512)"
+      "d/.wh..: whiteout that names nothing (member at tar byte 512)"
     ),
     MappingRow(
       "a whiteout of .. is an error",
       .file(".wh..."),
-      gives: "whiteout that names nothing (member at tar byte 0)"
+      gives: ".wh...: whiteout that names nothing (member at tar byte 0)"
     ),
   ]
 
@@ -220,7 +221,8 @@ struct EntryMappingTests {
     MappingRow(
       "a hard link to a name that cannot exist is an error",
       .hardLink("a", to: "\(String(repeating: "x", count: 256))"),
-      gives: "path component over 255 bytes (member at tar byte 0)"
+      gives: String(repeating: "x", count: 256)
+        + ": path component over 255 bytes (member at tar byte 0)"
     ),
     MappingRow(
       "a sparse file's runs",

@@ -116,7 +116,10 @@ struct LayerIndexerTests {
     let blob = CompressedBytes.gzip(TarBytes.archive([.file("../a")]))
     #expect(
       failure { try index(blob, tar: [1]) }
-        == .entries(layer: sha256(blob), .invalidPath(.leavesRoot, member: .zero))
+        == .entries(
+          layer: sha256(blob),
+          .invalidPath(.leavesRoot, path: Array("../a".utf8), member: .zero)
+        )
     )
   }
 
@@ -182,7 +185,7 @@ struct LayerIndexerTests {
     BadBlob(
       "a whiteout of nothing",
       CompressedBytes.gzip(TarBytes.archive([.file("a"), .file(".wh.")])),
-      "whiteout that names nothing (member at tar byte 512)"
+      ".wh.: whiteout that names nothing (member at tar byte 512)"
     ),
   ]
 
