@@ -4,6 +4,7 @@
 import Foundation
 import Glibc
 import TestKit
+import Testing
 
 /// Only root mounts file systems and makes loop devices.
 let isRoot = geteuid() == 0
@@ -52,6 +53,35 @@ func withLoopDevice<Result>(
   let device = try succeed("losetup", ["--find", "--show", backing.path])
   defer { HostTool.attempt { try succeed("losetup", ["--detach", device]) } }
   return try await body(device, backing)
+}
+
+/// Calls `body` while `image` is mounted, and a file `new` written to it.
+///
+/// In a mount namespace of its own: a copy of the mount in a namespace that another test makes meanwhile
+/// would keep the loop device after unmounting.
+func whileMounted<Result>(
+  _ image: URL,
+  in scratch: Scratch,
+  _ body: () async throws -> Result
+) async throws -> Result {
+  let root = scratch.url.appendingPathComponent("mounted-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: root, withIntermediateDirectories: false)
+  let end = root.appendingPathExtension("end")
+  let script = """
+    mount -o loop "$1" "$2"; printf new > "$2/new"; echo mounted
+    until [ -e "$3" ]; do sleep 0.05; done
+    umount "$2"
+    """
+  let holder = try Program(
+    ["unshare", "-m", "sh", "-euc", script, "sh", image.path, root.path, end.path]
+  )
+  try Program.wait(for: "the mount of \(image.path)") {
+    try !holder.outputSoFar().isEmpty || !holder.isRunning
+  }
+  let result = try await body()
+  try Data().write(to: end)
+  #expect(try holder.finish().status == 0)
+  return result
 }
 
 /// Runs a program that has to succeed, and returns the first line that it prints.

@@ -222,12 +222,7 @@ private let gibibyte: UInt64 = 1 << 30
   func `may come from a seed that was mounted`() async throws {
     try await Scratch.with { scratch in
       let seed = try await scratch.seed(seedFiles)
-      let root = scratch.url.appendingPathComponent("mounted")
-      try FileManager.default.createDirectory(at: root, withIntermediateDirectories: false)
-      try succeed("mount", ["-o", "loop", seed.path, root.path])
-      try Data("new".utf8).write(to: root.appendingPathComponent("new"))
-      let refusal = try await scratch.refusal(seed)
-      try succeed("umount", [root.path])
+      let refusal = try await whileMounted(seed, in: scratch) { try await scratch.refusal(seed) }
       #expect(refusal == .inUse(FilePath(seed.path)))
       let disk = try scratch.output().appendingPathComponent("disk")
       _ = try await scratch.grow(

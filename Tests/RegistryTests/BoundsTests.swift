@@ -10,7 +10,7 @@ import Testing
 
 @testable import Registry
 
-@Suite(.serialized, .timeLimit(.minutes(2))) struct BoundsTests {
+@Suite(.serialized, .timeLimit(.minutes(15))) struct BoundsTests {
   private static let image = TestImage(layerByteCounts: [5_000])
 
   private func pull(

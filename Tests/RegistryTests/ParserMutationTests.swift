@@ -54,7 +54,7 @@ private struct Mutator {
   mutating func nextText() -> String { String(decoding: next(), as: UTF8.self) }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct ParserMutationTests {
+@Suite(.timeLimit(.minutes(15))) struct ParserMutationTests {
   private static let seed: UInt64 = 0x51_EC0DE
   private static let count = 3_000
   /// 2026-01-01T00:00:00Z.
