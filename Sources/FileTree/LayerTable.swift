@@ -11,6 +11,13 @@ package struct LayerTable: Sendable {
   /// Names, paths, link targets and extended attributes.
   package let bytes: FlatArray<UInt8>
 
+  /// Of a layer without entries.
+  init() {
+    entries = FlatArray([])
+    segments = FlatArray([])
+    bytes = FlatArray([])
+  }
+
   /// Takes arrays from anywhere, a file included, and checks every entry in them once.
   ///
   /// - Throws: `.malformedTable` naming the first entry that points outside its pool, or has a kind,

@@ -12,6 +12,7 @@ extension TreeBuilder {
   ) throws(TreeError) {
     if table.slice(entry.payload).array == table.path(of: entry) {
       warn(.linkToItself, entry)
+      if watch != nil { noticeIgnored(entry, as: name, in: directory) }
       return
     }
     if let node = earlierTarget(of: entry) {

@@ -12,6 +12,7 @@ extension TreeBuilder {
     own.setLower(of: DraftTree.root, to: lowerRoot)
     lastParent = nil
     deferredLinks = [:]
+    watch?.beginReading()
     for position in table.entries.indices {
       try put(position, table.entries[position])
     }
@@ -26,6 +27,7 @@ extension TreeBuilder {
       // The directory that an overlay was made from is not the root that it is laid over.
       if role == .image {
         own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
+        if watch != nil { noticeAttributes(of: DraftTree.root, by: entry) }
       }
       return
     }
@@ -54,6 +56,7 @@ extension TreeBuilder {
     if let node = own.node(name, in: directory), own.kind(of: node) == .directory {
       if own.nodes[Int(node)].entry != Node.implicitEntry { warn(.duplicateEntry, entry) }
       own.setAttributes(of: node, layer: layer, entry: UInt32(position))
+      if watch != nil { noticeAttributes(of: node, by: entry) }
       return
     }
     if role != .image, own.node(name, in: directory) == nil,
@@ -90,10 +93,12 @@ extension TreeBuilder {
   ) throws(TreeError) -> Int {
     let (place, replaced) = try own.put(node, as: name, in: directory)
     let overtakesLink = !deferredLinks.isEmpty && deferredLinks.removeValue(forKey: place) != nil
-    if overtakesLink || replaced != DraftTree.none {
+    let displaces = overtakesLink || replaced != DraftTree.none
+    if displaces {
       warn(.duplicateEntry, entry)
       lastParent = nil
     }
+    if watch != nil { notice(node, as: name, in: directory, by: entry, displacing: displaces) }
     return place
   }
 

@@ -10,6 +10,7 @@ extension TreeBuilder {
   mutating func hideLowerNames(_ hiding: [LayerEntry]) {
     // Resolve all of them before the first takes effect: one must not depend on another.
     let directories = hiding.map { directory(of: $0)?.lower ?? DraftTree.none }
+    if watch != nil { notice(hiding, in: directories) }
     var emptied: Set<UInt32> = []
     for (entry, directory) in zip(hiding, directories) where directory != DraftTree.none {
       if entry.kind == .whiteout {
@@ -27,13 +28,13 @@ extension TreeBuilder {
   }
 
   /// A directory as the layer and the layers below have it; either may lack it.
-  private struct Sides {
+  struct Sides {
     var own: UInt32
     var lower: UInt32
   }
 
   /// The directory that a whiteout or opaque mark is about; `nil` when it is gone or none.
-  private func directory(of entry: LayerEntry) -> Sides? {
+  func directory(of entry: LayerEntry) -> Sides? {
     let end = paths.end(
       of: PooledName(layer: layer, range: entry.directory),
       from: Sides(own: DraftTree.root, lower: DraftTree.root)
@@ -46,7 +47,7 @@ extension TreeBuilder {
 
   /// A link of this layer is followed, unless it takes the place of a lower directory: what is hidden
   /// below that is gone with it.
-  private func step(_ name: PooledName, from sides: Sides) -> PathStep<Sides> {
+  func step(_ name: PooledName, from sides: Sides) -> PathStep<Sides> {
     let lower = sides.lower == DraftTree.none ? nil : merged.node(name, in: sides.lower)
     let lowerKind = lower.map(merged.kind)
     let lowerDirectory = lowerKind == .directory ? lower : nil

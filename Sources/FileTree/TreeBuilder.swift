@@ -25,12 +25,14 @@ package struct TreeBuilder {
   // The layer being applied: its table, and what it alone puts.
   var layer: UInt16 = 0
   var role = LayerRole.image
-  var table: LayerTable
+  var table = LayerTable()
   var own: DraftTree
   /// The directory that the entry before this one went into: a layer names its siblings in a row.
   var lastParent: (range: PoolRange, node: UInt32)?
   /// Hard links whose targets have not come yet: the link's entry by its name's place in `own`.
   var deferredLinks: [Int: Int] = [:]
+  /// The path that somebody asks about; nobody does in an ordinary merge.
+  var watch: PathWatch?
 
   /// Merges `layers`, base first.
   ///
@@ -43,17 +45,8 @@ package struct TreeBuilder {
     roles: [LayerRole] = [],
     limits: TreeLimits = TreeLimits()
   ) throws(TreeError) -> MergedTree {
-    guard let first = layers.first else {
-      return MergedTree(
-        tree: try TreeFlattening.flatten(DraftTree(pools: [], limits: limits), layers: []),
-        warnings: .init()
-      )
-    }
-    // A node keeps its layer in 16 bits.
-    guard layers.count < Int(UInt16.max) else { throw .treeTooLarge }
-    var builder = TreeBuilder(
+    var builder = try TreeBuilder(
       layers: layers,
-      table: first,
       lowerLinks: lowerLinks,
       roles: roles,
       limits: limits
@@ -67,25 +60,28 @@ package struct TreeBuilder {
     )
   }
 
-  private init(
+  /// Before the first layer.
+  init(
     layers: [LayerTable],
-    table: LayerTable,
     lowerLinks: LowerLinkPolicy,
     roles: [LayerRole],
-    limits: TreeLimits
-  ) {
+    limits: TreeLimits,
+    watching path: [UInt8]? = nil
+  ) throws(TreeError) {
+    // A node keeps its layer in 16 bits.
+    guard layers.count < Int(UInt16.max) else { throw .treeTooLarge }
     self.layers = layers
-    self.table = table
     self.lowerLinks = lowerLinks
     self.roles = roles
     self.limits = limits
-    let pools = layers.map(\.bytes)
+    watch = path.map { PathWatch(path: $0, layerCount: layers.count) }
+    let pools = layers.map(\.bytes) + (watch.map { [$0.pool] } ?? [])
     paths = PathWalk(pools: pools)
     merged = DraftTree(pools: pools, limits: limits)
     own = DraftTree(pools: pools, limits: limits)
   }
 
-  private mutating func apply(_ index: UInt16) throws(TreeError) {
+  mutating func apply(_ index: UInt16) throws(TreeError) {
     layer = index
     role = roles.indices.contains(Int(index)) ? roles[Int(index)] : .image
     table = layers[Int(index)]
@@ -98,6 +94,7 @@ package struct TreeBuilder {
     }
     try read(over: DraftTree.root)
     try linkDeferred()
+    explainLayer()
     try overlay()
     own = DraftTree(pools: paths.pools, limits: limits)
   }

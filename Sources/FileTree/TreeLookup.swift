@@ -66,6 +66,41 @@ extension Tree {
     return current
   }
 
+  /// `path` from the root, in normal form and without symbolic links on its way, as far as the tree
+  /// has it; from there on as it is written.
+  ///
+  /// The last component is followed only when asked for.
+  package func canonicalPath(of path: [UInt8], followingLast: Bool = false) -> [UInt8] {
+    var pending = Tree.reversedComponents(of: path[...])
+    var names: [[UInt8]] = []
+    // The root and, behind it, what the names lead to; fewer where something is not there.
+    var nodes = [NodeID.root]
+    var linkCount = 0
+    while let name = pending.popLast() {
+      if name == [UInt8(ascii: "."), UInt8(ascii: ".")] {
+        _ = names.popLast()
+        nodes.removeLast(max(0, nodes.count - names.count - 1))
+        continue
+      }
+      let isThere = nodes.count == names.count + 1
+      guard isThere, let found = child(ByteSlice(name), of: self[nodes[nodes.count - 1]]) else {
+        names.append(name)
+        continue
+      }
+      let isFollowed = followingLast || !pending.isEmpty
+      guard isFollowed, self[found].kind == .symbolicLink, linkCount < Tree.linkLimit else {
+        names.append(name)
+        nodes.append(found)
+        continue
+      }
+      linkCount += 1
+      let target = self.target(of: self[found]).array
+      if target.first == UInt8(ascii: "/") { (names, nodes) = ([], [.root]) }
+      pending += Tree.reversedComponents(of: target[...])
+    }
+    return Array(names.joined(separator: [UInt8(ascii: "/")]))
+  }
+
   /// MAXSYMLINKS of Linux.
   private static let linkLimit = 40
 
