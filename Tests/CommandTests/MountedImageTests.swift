@@ -124,29 +124,3 @@ extension MountedImageTests {
     }
   }
 }
-
-extension TarEntry {
-  /// The entry that an archive would have for a member.
-  init(_ member: LayerMember) {
-    let path = TarText(member.archiveName)
-    var entry: TarEntry =
-      switch member.what {
-      case .directory: .directory(path)
-      case .file: .file(path, TarText(member.fileContents))
-      case .symbolicLink(let target): .symlink(path, to: TarText(target))
-      case .hardLink(let target): .hardLink(path, to: TarText(target))
-      case .characterDevice(let major, let minor):
-        .characterDevice(path, major: Int64(major), minor: Int64(minor))
-      case .blockDevice(let major, let minor):
-        .blockDevice(path, major: Int64(major), minor: Int64(minor))
-      case .fifo: .fifo(path)
-      case .whiteout, .opaque: .file(path)
-      }
-    let attributes = member.attributes
-    entry = entry.mode(Int64(attributes.mode)).owner(Int64(attributes.uid), Int64(attributes.gid))
-      .modified(attributes.seconds, nanoseconds: attributes.nanoseconds)
-    self = member.extendedAttributes.reduce(entry) {
-      $0.attribute(TarText($1.name), TarText($1.value))
-    }
-  }
-}

@@ -20,24 +20,25 @@ struct EntryPathTests {
     ("a\\b", "a\\b"), (" ", " "), ("a\nb/\"c\"", "a\nb/\"c\""), ("...", "..."), (".a", ".a"),
     ("..a", "..a"), ("a..", "a.."), ("d/.wh.x", "d/.wh.x"),
   ])
-  func `a path is brought into normal form`(raw: String, normal: String) throws {
+  func `N1, N2, N3, N5, N7, N11, N13: a path is brought into normal form`(
+    raw: String,
+    normal: String
+  ) throws {
     #expect(try EntryPath.normalize(bytes(raw)) == bytes(normal))
     #expect(try EntryPath.normalize(bytes(raw), aboveRoot: .clamp) == bytes(normal))
     #expect(try EntryPath.normalize(bytes(normal)) == bytes(normal))
   }
 
-  /// N6.
-  @Test func `bytes that are no text stay as they are`() throws {
+  @Test func `N6: bytes that are no text stay as they are`() throws {
     let path: [UInt8] = [0xFF, 0x2F, 0x2E, 0x2F, 0xC3, 0x28, 0x01]
     #expect(try EntryPath.normalize(path) == [0xFF, 0x2F, 0xC3, 0x28, 0x01])
   }
 
-  /// N2; H9 for links, which stay at the root.
   @Test(arguments: [
     ("..", ""), ("/..", ""), ("../a", "a"), ("a/../../b", "b"), ("a/b/../../../../c/d", "c/d"),
     ("./../..", ""),
   ])
-  func `a path that leaves the root is refused, or stays there if so asked`(
+  func `N2, H9: a path that leaves the root is refused, or for links stays there`(
     raw: String,
     clamped: String
   ) throws {
@@ -45,8 +46,7 @@ struct EntryPathTests {
     #expect(try EntryPath.normalize(bytes(raw), aboveRoot: .clamp) == bytes(clamped))
   }
 
-  /// N8.
-  @Test func `a component may have 255 bytes and no more`() throws {
+  @Test func `N8: a component may have 255 bytes and no more`() throws {
     let longest = [UInt8](repeating: 0x61, count: 255)
     #expect(try EntryPath.normalize(bytes("d/") + longest) == bytes("d/") + longest)
     for path in [longest + [0x61], bytes("d/") + longest + bytes("a/e")] {
@@ -54,17 +54,15 @@ struct EntryPathTests {
     }
   }
 
-  /// N9.
-  @Test func `a path may have 64 KiB and no more`() throws {
+  @Test func `N9: a path may have 64 KiB and no more`() throws {
     let longest = Array(repeating: bytes("ab/"), count: 65_536 / 3).joined() + [0x61]
     #expect(longest.count == 65_536)
     #expect(try EntryPath.normalize(Array(longest)) == Array(longest))
     expectRefusal(longest + [0x62], .tooLong)
   }
 
-  /// N10.
   @Test(arguments: ["\0", "a\0b", "a/b\0", "\0/a"])
-  func `a NUL byte is refused`(path: String) {
+  func `N10: a NUL byte is refused`(path: String) {
     expectRefusal(bytes(path), .containsNUL)
   }
 
@@ -107,19 +105,17 @@ struct WhiteoutTests {
     #expect(Whiteout.meaning(of: bytes(name)[...]) == .whiteout(bytes(hidden)[...]))
   }
 
-  /// U10.
   @Test(arguments: [".wh.", ".wh..", ".wh..."])
-  func `a whiteout of nothing nameable is malformed`(name: String) {
+  func `U10: a whiteout of nothing nameable is malformed`(name: String) {
     #expect(Whiteout.meaning(of: bytes(name)[...]) == .malformedWhiteout)
   }
 
-  /// U5, U30.
   @Test(arguments: [
     (".wh..wh..opq", NameMeaning.opaque), (".wh..wh.plnk", .unionBookkeeping),
     (".wh..wh.aufs", .unionBookkeeping), (".wh..wh.orph", .unionBookkeeping),
     (".wh..wh.", .unionBookkeeping), (".wh..wh..opq2", .unionBookkeeping),
   ])
-  func `names of union file systems are told apart`(name: String, meaning: NameMeaning) {
+  func `U5, U30: names of union file systems are told apart`(name: String, meaning: NameMeaning) {
     #expect(Whiteout.meaning(of: bytes(name)[...]) == meaning)
   }
 

@@ -45,8 +45,7 @@ struct LayerTableTests {
     #expect(attributes.value(of: bytes("user.a")) == ByteSlice(bytes("value")))
   }
 
-  /// S1, N9.
-  @Test func `a link's target has from 1 to 4095 bytes`() throws {
+  @Test func `S1, S3: a link's target has from 1 to 4095 bytes`() throws {
     let longest = [UInt8](repeating: 0x61, count: 4095)
     let table = try layer([.symlink("a", to: "x"), .symlink("b", to: PathBytes(longest))])
     #expect(table.slice(table.entries[1].payload).array == longest)

@@ -175,6 +175,11 @@ package func memberOffset(_ index: Int) -> TarOffset {
   TarOffset(UInt64(index) * 4096)
 }
 
+/// Which member of a table that `layer` makes is there.
+package func memberIndex(at offset: TarOffset) -> Int {
+  Int(offset.bytes / memberOffset(1).bytes)
+}
+
 /// The table of a layer with these members.
 package func layer(_ members: [LayerMember]) throws(TreeError) -> LayerTable {
   var builder = LayerTableBuilder()

@@ -1,21 +1,11 @@
 // What a layer puts over those below it: the rows U13 to U35 of docs/SEMANTICS.md.
 // Source: OCI image-spec, layer.md, "Applying Changesets".
 
-import FileTree
-import TestKit
-import Testing
-
-struct UnionTests {
-  @Test(arguments: replacements)
-  func `an entry replaces what it meets, but a directory joins a directory`(
-    row: MergeRow
-  ) throws {
-    try row.check()
-  }
-
-  static let replacements = [
-    MergeRow(
-      rule: "U13 directory over directory: attributes replaced, children kept",
+extension TreeRow {
+  /// An entry replaces what it meets, but a directory joins a directory.
+  package static let replacements: [TreeRow] = [
+    TreeRow(
+      name: "U13 directory over directory: attributes replaced, children kept",
       layers: [
         [
           .directory("d", mode: 0o700).owned(by: 1, 2).modified(at: 5, 6).with("user.a", "1"),
@@ -25,34 +15,34 @@ struct UnionTests {
       ],
       dump: "d/ mode=711 owner=3:4 time=-7.8 user.b=2, d/x 0"
     ),
-    MergeRow(
-      rule: "U14 file over directory",
+    TreeRow(
+      name: "U14 file over directory",
       layers: [[.file("d/x"), .file("d/e/y")], [.file("d", bytes: 3)]],
       dump: "d 3"
     ),
-    MergeRow(
-      rule: "U15 directory over file",
+    TreeRow(
+      name: "U15 directory over file",
       layers: [[.file("d", bytes: 1)], [.directory("d"), .file("d/x", bytes: 2)]],
       dump: "d/, d/x 2"
     ),
-    MergeRow(
-      rule: "U19 link over directory",
+    TreeRow(
+      name: "U19 link over directory",
       layers: [[.file("d/x"), .directory("e")], [.symlink("d", to: "e")]],
       dump: "d -> e, e/"
     ),
-    MergeRow(
-      rule: "U20 directory over a link to a directory",
+    TreeRow(
+      name: "U20 directory over a link to a directory",
       layers: [[.file("e/x"), .symlink("l", to: "e")], [.directory("l", mode: 0o700)]],
       dump: "e/, e/x 0, l/ mode=700"
     ),
-    MergeRow(
-      rule: "U28 a character device 0:0 is a device",
+    TreeRow(
+      name: "U28 a character device 0:0 is a device",
       layers: [[.file("x", bytes: 1)], [.characterDevice("x", 0, 0)]],
       dump: "x c0:0",
       warnings: ["nullDevice 1.0"]
     ),
-    MergeRow(
-      rule: "devices and fifos are kept",
+    TreeRow(
+      name: "devices and fifos are kept",
       layers: [
         [.characterDevice("c", 1, 3), .blockDevice("b", 259, 300_000), .fifo("p")],
         [.blockDevice("c", 0, 0)],
@@ -61,20 +51,16 @@ struct UnionTests {
     ),
   ]
 
-  @Test(arguments: repetitions)
-  func `of members of one name in one layer the last one counts`(row: MergeRow) throws {
-    try row.check()
-  }
-
-  static let repetitions = [
-    MergeRow(
-      rule: "U16 file, directory, file",
+  /// Of members of one name in one layer the last one counts.
+  package static let repetitions: [TreeRow] = [
+    TreeRow(
+      name: "U16 file, directory, file",
       layers: [[.file("x", bytes: 1), .directory("x"), .file("x/y"), .file("x", bytes: 2)]],
       dump: "x 2",
       warnings: ["duplicateEntry 0.1", "duplicateEntry 0.3"]
     ),
-    MergeRow(
-      rule: "U16 file, then directory, on a lower directory: the file never was",
+    TreeRow(
+      name: "U16 file, then directory, on a lower directory: the file never was",
       layers: [
         [.directory("d", mode: 0o700), .file("d/old", bytes: 1)],
         [.file("d", bytes: 2), .file("d/new", bytes: 3)],
@@ -82,25 +68,25 @@ struct UnionTests {
       dump: "d/ mode=700, d/new 3, d/old 1",
       warnings: ["duplicateEntry 1.1"]
     ),
-    MergeRow(
-      rule: "U17 the same file twice",
+    TreeRow(
+      name: "U17 the same file twice",
       layers: [[.file("x", bytes: 1), .file("x", bytes: 2)]],
       dump: "x 2",
       warnings: ["duplicateEntry 0.1"]
     ),
-    MergeRow(
-      rule: "U18 the same directory twice",
+    TreeRow(
+      name: "U18 the same directory twice",
       layers: [[.directory("d", mode: 0o700), .file("d/x"), .directory("d", mode: 0o711)]],
       dump: "d/ mode=711, d/x 0",
       warnings: ["duplicateEntry 0.2"]
     ),
-    MergeRow(
-      rule: "U18 a directory after what is in it is no repetition",
+    TreeRow(
+      name: "U18 a directory after what is in it is no repetition",
       layers: [[.file("d/x"), .directory("d", mode: 0o711)]],
       dump: "d/ mode=711, d/x 0"
     ),
-    MergeRow(
-      rule: "U32 the same layer twice",
+    TreeRow(
+      name: "U32 the same layer twice",
       layers: [
         [.file("d/x", bytes: 1), .hardLink("y", to: "d/x"), .whiteout("z")],
         [.file("d/x", bytes: 1), .hardLink("y", to: "d/x"), .whiteout("z")],
@@ -109,49 +95,55 @@ struct UnionTests {
     ),
   ]
 
-  @Test(arguments: roots)
-  func `the root and parents that no member describes`(row: MergeRow) throws { try row.check() }
-
-  static let roots = [
-    MergeRow(
-      rule: "U25 an implicit parent inherits the lower directory's attributes",
+  /// The root, and parents that no member describes.
+  package static let roots: [TreeRow] = [
+    TreeRow(
+      name: "U25 an implicit parent inherits the lower directory's attributes",
       layers: [
         [.directory("tmp", mode: 0o1777).owned(by: 1, 2).modified(at: 3).with("user.a", "b")],
         [.file("tmp/x")],
       ],
       dump: "tmp/ mode=1777 owner=1:2 time=3.0 user.a=b, tmp/x 0"
     ),
-    MergeRow(
-      rule: "U25 else it is 0755, of the root user, from 1970",
+    TreeRow(
+      name: "U25 else it is 0755, of the root user, from 1970",
       layers: [[.file("a/b/c")]],
       dump: "a/, a/b/, a/b/c 0"
     ),
-    MergeRow(
-      rule: "U25 for a hard link too",
+    TreeRow(
+      name: "U25 for a hard link too",
       layers: [[.file("a"), .hardLink("d/e/b", to: "a")]],
       dump: "a 0, d/, d/e/, d/e/b = a"
     ),
-    MergeRow(
-      rule: "U26 a root entry is applied, the topmost one",
+    TreeRow(
+      name: "U26 a root entry is applied, the topmost one",
       layers: [
         [.directory("", mode: 0o700).owned(by: 5, 6)], [.file("a")],
         [.directory("", mode: 0o711).modified(at: 9, 1)],
       ],
+      place: .root,
       dump: "/ mode=711 time=9.1, a 0"
     ),
-    MergeRow(rule: "U27 without one the root is 0755", layers: [[.file("a")]], dump: "a 0"),
-    MergeRow(rule: "U31 an empty layer", layers: [[], [.file("a")], []], dump: "a 0"),
-    MergeRow(rule: "U31 no layers", layers: [], dump: ""),
+    TreeRow(
+      name: "U27 without one the root is 0755, of the root user, from 1970",
+      layers: [[.file("a")]],
+      place: .root,
+      dump: "a 0"
+    ),
+    TreeRow(
+      name: "U31 an empty layer",
+      layers: [[], [.file("a")], []],
+      place: .root,
+      dump: "a 0"
+    ),
+    TreeRow(name: "U31 nothing but an empty layer", layers: [[]], place: .root, dump: ""),
+    TreeRow(name: "U31 no layers", layers: [], dump: ""),
   ]
 
-  @Test(arguments: names)
-  func `names are bytes, and bookkeeping names are not shown`(row: MergeRow) throws {
-    try row.check()
-  }
-
-  static let names = [
-    MergeRow(
-      rule: "U30 bookkeeping of AUFS is skipped, links into it resolved",
+  /// Names are bytes, and bookkeeping names are not shown.
+  package static let names: [TreeRow] = [
+    TreeRow(
+      name: "U30 bookkeeping of AUFS is skipped, links into it resolved",
       layers: [
         [
           .directory(".wh..wh.plnk"), .file(".wh..wh.plnk/1.2", bytes: 7),
@@ -160,10 +152,11 @@ struct UnionTests {
         ],
         [.hardLink("c", to: ".wh..wh.plnk/1.2")],
       ],
+      place: .root,
       dump: "a 7, b = a, c = a"
     ),
-    MergeRow(
-      rule: "U35 case, composed and decomposed letters, and bytes that are no text",
+    TreeRow(
+      name: "U35 case, composed and decomposed letters, and bytes that are no text",
       layers: [
         [
           .file("A"), .file("a"), .file("é"), .file("e\u{301}"), .file([0xFF, 0xFE]),
@@ -173,8 +166,8 @@ struct UnionTests {
       ],
       dump: "A 0, a 0, e\\xcc\\x81 0, \\xff\\xfe 0"
     ),
-    MergeRow(
-      rule: "N7, N11 names that other programs would read as something else",
+    TreeRow(
+      name: "N7, N11 names that other programs would read as something else",
       layers: [
         [
           .file("-x"), .file("!x"), .file("#x"), .file("<12>"), .file("a\nb"), .file("a\\b"),
@@ -183,13 +176,13 @@ struct UnionTests {
       ],
       dump: "!x 0, \"q\" 0, #x 0, -x 0, ... 0, <12> 0, a\\x0ab 0, a\\\\b 0, wh.x 0"
     ),
-    MergeRow(
-      rule: "children are sorted by name, not by path",
+    TreeRow(
+      name: "children are sorted by name, not by path",
       layers: [[.file("a/b"), .file("a.b"), .file("a b"), .file("a0")]],
       dump: "a/, a/b 0, a\\x20b 0, a.b 0, a0 0"
     ),
-    MergeRow(
-      rule: "S1 targets of links are kept as they are",
+    TreeRow(
+      name: "S1 targets of links are kept as they are",
       layers: [
         [
           .symlink("a", to: "/etc/passwd"), .symlink("b", to: "../../../.."),
@@ -200,26 +193,4 @@ struct UnionTests {
       dump: "a -> /etc/passwd, b -> ../../../.., c -> nowhere, d -> \\xff/\\x01, e -> ./a//b/"
     ),
   ]
-
-  /// U33.
-  @Test func `a thousand layers are fine`() throws {
-    var layers = [try layer([.file("d/0", bytes: 1)])]
-    for index in 1..<1000 {
-      layers.append(
-        try layer([
-          .whiteout(PathBytes("d/\(index - 1)")), .file(PathBytes("d/\(index)"), bytes: 1),
-        ])
-      )
-    }
-    let merged = try TreeBuilder.merge(layers)
-    #expect(merged.tree.brief == "d/, d/999 1")
-    #expect(merged.warnings.counts == [:])
-  }
-
-  @Test func `warnings are all counted, and the first hundred places of each kind kept`() throws {
-    let members = (0..<250).map { _ in LayerMember.file("x") }
-    let warnings = try TreeBuilder.merge([try layer(members)]).warnings
-    #expect(warnings.counts == [.duplicateEntry: 249])
-    #expect(warnings.places.map(\.member) == (1...100).map(memberOffset))
-  }
 }
