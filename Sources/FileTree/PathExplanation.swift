@@ -26,7 +26,8 @@ struct PathExplanation {
     for place in watch.placements.indices {
       if let event = event(ofPlacement: place) { events.append(event) }
     }
-    if watch.omittedCount > 0 { events.append(event(.omitted(watch.omittedCount), at: end)) }
+    let omittedCount = watch.omittedHidingCount + watch.omittedPlacementCount
+    if omittedCount > 0 { events.append(event(.omitted(omittedCount), at: end)) }
     return events
   }
 
@@ -119,29 +120,21 @@ extension PathExplanation {
 extension PathExplanation {
   private func event(ofPlacement place: Int) -> PathEvent? {
     let placement = watch.placements[place]
-    let isThere = placement.level == end
-    if placement.isIgnored {
-      return isThere ? event(.ignored, at: end, by: placement.entry, [.linkToItself]) : nil
+    if placement.level < end { return changeOfParent(by: place) }
+    if placement.isIgnored { return event(.ignored, at: end, by: placement.entry, [.linkToItself]) }
+    let later = watch.placements[(place + 1)...].first { later in
+      !later.isIgnored && (later.level == end || later.displaces)
     }
-    if let later = watch.placements[(place + 1)...].first(where: { overtakes($0, placement) }) {
-      // A directory that was made for what is in it, and has its entry now, is one and the same.
-      let isSame = placement.isImplied && later.isDirectory && later.level == placement.level
-      guard isThere, !isSame else { return nil }
-      return event(
-        .overtaken(by: name(of: later.entry)),
-        at: end,
-        by: placement.entry,
-        through: placement.links,
-        [rule(of: placement, overtakenBy: later)]
-      )
-    }
-    guard own.count > placement.level else { return nil }
-    return isThere ? change(by: placement) : changeOfParent(by: placement)
-  }
-
-  private func overtakes(_ later: PathWatch.Placement, _ placement: PathWatch.Placement) -> Bool {
-    if later.isIgnored { return false }
-    return later.level == placement.level || later.level < placement.level && later.displaces
+    guard let later else { return own.count > end ? change(by: placement) : nil }
+    // A directory that was made for what is in it, and has its entry now, is one and the same.
+    if placement.isImplied, later.isDirectory, later.level == end { return nil }
+    return event(
+      .overtaken(by: name(of: later.entry)),
+      at: end,
+      by: placement.entry,
+      through: placement.links,
+      [rule(of: placement, overtakenBy: later)]
+    )
   }
 
   private func rule(
@@ -185,17 +178,17 @@ extension PathExplanation {
   }
 
   /// What an entry does to a directory on the way, if the way there changes by it.
-  private func changeOfParent(by placement: PathWatch.Placement) -> PathEvent? {
+  private func changeOfParent(by place: Int) -> PathEvent? {
+    let placement = watch.placements[place]
     let level = placement.level
-    guard lower.count > level else { return nil }
+    guard isFirst(place), own.count > level, lower.count > level else { return nil }
     let found = builder.merged.nodes[Int(lower[level])]
     let node = builder.own.nodes[Int(own[level])]
     // What comes in a directory's place takes the path with it; in another's place, a directory lets
     // it be.
     let isChange =
       node.kind == .directory
-      ? found.kind != .directory
-      : found.kind == .directory && lower.count > end
+      ? found.kind != .directory : found.kind == .directory && lower.count > end
     guard isChange else { return nil }
     let rules =
       linkRules(of: placement, node) + [rule(ofReplacing: found.kind, by: node.kind, placement)]
@@ -206,6 +199,17 @@ extension PathExplanation {
       through: placement.links,
       rules
     )
+  }
+
+  /// Whether a placement made what the layer has on the way: nothing fell away since then, and before it
+  /// nothing was there.
+  private func isFirst(_ place: Int) -> Bool {
+    let level = watch.placements[place].level
+    func displaces(_ placement: PathWatch.Placement) -> Bool {
+      placement.level <= level && placement.displaces
+    }
+    let first = watch.placements.lastIndex(where: displaces) ?? 0
+    return watch.placements[first...].firstIndex { $0.level == level && !$0.isIgnored } == place
   }
 
   private func rule(

@@ -51,7 +51,8 @@ struct PathWatch {
   // The layer being applied.
   private(set) var hidings: [Hiding] = []
   private(set) var placements: [Placement] = []
-  private(set) var omittedCount = 0
+  private(set) var omittedHidingCount = 0
+  private(set) var omittedPlacementCount = 0
   /// The directories of the layer's own tree that the path leads through, by how deep they are.
   private(set) var levels: [UInt32: Int] = [:]
 
@@ -78,7 +79,7 @@ struct PathWatch {
 
   mutating func beginReading() {
     placements = []
-    omittedCount = 0
+    omittedPlacementCount = 0
     levels = [DraftTree.root: 0]
   }
 
@@ -86,6 +87,7 @@ struct PathWatch {
     events += found
     beginReading()
     hidings = []
+    omittedHidingCount = 0
   }
 
   mutating func note(directory: UInt32, at level: Int) {
@@ -96,13 +98,13 @@ struct PathWatch {
     placements.append(placement)
     guard placements.count > 2 * Self.eventLimit else { return }
     placements.remove(at: Self.eventLimit)
-    omittedCount += 1
+    omittedPlacementCount += 1
   }
 
   mutating func note(_ hiding: Hiding) {
     hidings.append(hiding)
     guard hidings.count > 2 * Self.eventLimit else { return }
     hidings.remove(at: Self.eventLimit)
-    omittedCount += 1
+    omittedHidingCount += 1
   }
 }

@@ -1,0 +1,138 @@
+// Histories of every path that random layers name: followed event by event, they end with what the tree
+// of the same layers has.
+
+import FileTree
+import FlatArrays
+import Offsets
+import TestKit
+import Testing
+
+struct PathHistoryRandomTests {
+  /// Every path that a member or a directory above one has, the root too.
+  private func paths(in stack: [[LayerMember]]) -> Set<[UInt8]> {
+    var paths: Set<[UInt8]> = [[]]
+    for member in stack.joined() {
+      var path = member.path
+      while !path.isEmpty {
+        paths.insert(path)
+        path = Array(EntryPath.split(path).directory)
+      }
+    }
+    return paths
+  }
+
+  /// What is at a path, as events and trees both say it.
+  private struct Seen: Equatable {
+    var kind: NodeKind
+    var layer: Int
+    var member: TarOffset?
+    var attributes: EntryAttributes
+    var byteCount: UInt64
+
+    init(_ content: PathContent) {
+      (kind, layer, member) = (content.kind, content.layer, content.member)
+      (attributes, byteCount) = (content.attributes, content.byteCount)
+    }
+
+    init(_ node: Node, of layers: [LayerTable]) {
+      (kind, layer, attributes) = (node.kind, Int(node.layer), node.attributes)
+      let hasEntry = node.entry != Node.implicitEntry
+      member = hasEntry ? layers[layer].entries[Int(node.entry)].header : nil
+      byteCount = node.kind == .regular ? node.size : 0
+    }
+  }
+
+  /// What the events make of a path, one after the other; `nil`: nothing.
+  private func end(of history: PathHistory, _ note: Comment) -> Seen? {
+    history.events.reduce(nil) { (present: Seen?, event) -> Seen? in
+      let isHere = event.path == history.path
+      switch event.change {
+      case .put(let new):
+        #expect(isHere && present == nil, note)
+        return Seen(new)
+      case .replaced(let old, let new):
+        // A directory above is replaced by what is none only where the path is in it.
+        #expect(
+          isHere ? present == Seen(old) : (present != nil) == (new.kind != .directory),
+          note
+        )
+        return isHere ? Seen(new) : nil
+      case .changedAttributes(let new):
+        // The root is there from the beginning.
+        #expect(isHere && (present?.kind == .directory || history.path.isEmpty), note)
+        return Seen(new)
+      case .hidden:
+        #expect(present != nil, note)
+        return nil
+      case .emptied:
+        #expect(present?.kind == .directory || history.path.isEmpty, note)
+        return present
+      case .kept, .overtaken, .ignored, .omitted: return present
+      }
+    }
+  }
+
+  /// What the tree has at a path, without following links.
+  private func content(at path: [UInt8], in tree: Tree, _ layers: [LayerTable]) -> Seen? {
+    guard tree.canonicalPath(of: path) == path else { return nil }
+    do { return Seen(tree[try tree.lookUp(path)], of: layers) } catch { return nil }
+  }
+
+  private func check(
+    _ stack: [[LayerMember]],
+    seed: UInt64,
+    _ policy: LowerLinkPolicy
+  ) throws {
+    let layers = try stack.map(layer)
+    let merged: MergedTree
+    do throws(TreeError) {
+      merged = try TreeBuilder.merge(layers, lowerLinks: policy)
+    } catch {
+      #expect(throws: error) { try TreeBuilder.history(of: [], in: layers, lowerLinks: policy) }
+      return
+    }
+    for path in paths(in: stack) {
+      let history = try TreeBuilder.history(of: path, in: layers, lowerLinks: policy)
+      let note: Comment = "seed \(seed), \(policy), \(EscapedBytes.string(path))"
+      // Bookkeeping is in the layers, but not shown.
+      if path.split(separator: UInt8(ascii: "/")).contains(where: { $0.starts(with: ".wh.".utf8) })
+      {
+        continue
+      }
+      #expect(end(of: history, note) == content(at: path, in: merged.tree, layers), note)
+    }
+  }
+
+  @Test(arguments: 0..<8)
+  func `a history ends with what the tree has`(batch: Int) throws {
+    for seed in UInt64(batch * 12)..<UInt64(batch * 12 + 12) {
+      let stack = RandomLayers.stack(seed: seed)
+      try check(stack, seed: seed, .replace)
+      try check(stack, seed: seed, .follow)
+    }
+  }
+
+  @Test(arguments: 0..<8)
+  func `a history of many layers ends with what the tree has`(batch: Int) throws {
+    for seed in UInt64(batch * 2)..<UInt64(batch * 2 + 2) {
+      let stack = RandomLayers.mergeableStack(seed: seed, layerCount: 6, memberCount: 30)
+      try check(stack, seed: seed, .replace)
+    }
+  }
+
+  @Test func `a layer's events are bounded, the first and the last are told`() throws {
+    let members = (0..<5000).map { LayerMember.file("x", bytes: $0) }
+    let whiteouts = (0..<5000).map { _ in LayerMember.whiteout("x") }
+    let history = try TreeBuilder.history(
+      of: Array("x".utf8),
+      in: [try layer(members), try layer(whiteouts)]
+    )
+    #expect(history.events.count == 2 * (200 + 1))
+    let omitted = history.events.compactMap { event -> Int? in
+      if case .omitted(let count) = event.change { count } else { nil }
+    }
+    #expect(omitted == [4800, 4800])
+    #expect(history.events[199].member?.offset == memberOffset(4999))
+    #expect(history.events[201].change == .hidden)
+  }
+}
