@@ -5,6 +5,7 @@ import Dispatch
 package import FileTree
 package import ImageStore
 package import OCISpec
+package import Offsets
 import SeekableCompression
 import Synchronization
 import SystemPackage
@@ -30,10 +31,30 @@ package struct OpenedImage: Sendable {
     return try stack.merged()
   }
 
+  /// What the layers, the added ones too, do to a path in normal form.
+  ///
+  /// Merges them again: takes as long as opening does once layers are indexed.
+  package func history(of path: [UInt8]) throws(LayersError) -> PathHistory {
+    try stack.history(of: path)
+  }
+
+  /// Where a layer of the merge comes from; `nil` where there is none of that number.
+  package func origin(ofLayer number: Int, member: TarOffset?) -> LayerOrigin? {
+    stack.origin(ofLayer: number, member: member)
+  }
+
   /// The option, with its value, that added a node; `nil` for a node of the image.
   package func additionName(of node: Node) -> String? {
     node.entry == Node.implicitEntry ? nil : stack.additionName(of: node)
   }
+}
+
+/// Where a layer of a merge comes from.
+package enum LayerOrigin: Hashable, Sendable {
+  /// One of the image's own: the one of the same number.
+  case image
+  /// Laid over it by the option of that name and value; only members of archives have positions.
+  case added(name: String, isArchive: Bool)
 }
 
 package struct ImageOpener: Sendable {

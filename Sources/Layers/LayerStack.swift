@@ -152,6 +152,29 @@ struct LayerStack: Sendable {
     )
   }
 
+  /// What the layers, the added ones too, do to a path.
+  func history(of path: [UInt8]) throws(LayersError) -> PathHistory {
+    do throws(TreeError) {
+      return try TreeBuilder.history(
+        of: path,
+        in: layers.map(\.table),
+        lowerLinks: lowerLinks,
+        roles: layers.map(\.role)
+      )
+    } catch {
+      throw name(error)
+    }
+  }
+
+  func origin(ofLayer number: Int, member: TarOffset?) -> LayerOrigin? {
+    guard layers.indices.contains(number) else { return nil }
+    switch layers[number] {
+    case .image: return .image
+    case .added(let layer):
+      return .added(name: layer.name(at: member), isArchive: layer.isArchive)
+    }
+  }
+
   private func owned(_ tree: Tree) throws(LayersError) -> Tree {
     guard let owners else { return tree }
     do throws(TreeError) { return try tree.mappingOwners(owners) } catch { throw .merge(error) }

@@ -21,27 +21,78 @@ struct StatCommand: AsyncParsableCommand {
   @Flag(name: [.customShort("L"), .long], help: "Follow a symbolic link at the end of the path.")
   var dereference = false
 
+  @Flag(
+    help: """
+      Tell what each layer did to the path, base first, and by which rule of docs/SEMANTICS.md; \
+      also of a path that is gone.
+      """
+  )
+  var explain = false
+
   @OptionGroup var output: OutputOptions
 
   func run() async throws {
     let (resolved, opened) = try await Wiring.open(source)
     let tree = opened.files.tree
-    let step = try tree.find(path, followingLast: dereference)
+    let history = explain ? try history(in: opened) : nil
+    let step: WalkStep
+    do throws(CommandFailure) {
+      step = try tree.find(path, followingLast: dereference)
+    } catch {
+      if let history { try tell(history, of: resolved, opened) }
+      throw error
+    }
     let origin = Origin(of: tree[step.node], in: resolved, opened)
     var out = StandardOutput()
     switch output.format {
     case .text:
       for line in lines(step, origin, in: tree) { try out.line(line) }
+      if let history {
+        for line in HistoryText(history, in: resolved, opened).lines { try out.line(line) }
+      }
     case .json:
       let facts = Facts(
         file: FileFacts(step, in: tree),
         origin: origin,
-        xattrs: tree.extendedAttributes(of: tree[step.node]).map(Attribute.init)
+        xattrs: tree.extendedAttributes(of: tree[step.node]).map(Attribute.init),
+        history: history.map { HistoryFacts($0, in: resolved, opened) }
       )
       try out.line(try JSONDocument(facts).text())
     }
     try out.flush()
   }
+
+  // MARK: Why
+
+  private func history(in opened: OpenedImage) throws -> PathHistory {
+    let tree = opened.files.tree
+    let path = tree.canonicalPath(of: Array(path.utf8), followingLast: dereference)
+    return try opened.history(of: path)
+  }
+
+  /// Prints the history of a path that is not there, if it has one.
+  private func tell(
+    _ history: PathHistory,
+    of resolved: ResolvedImage,
+    _ opened: OpenedImage
+  ) throws {
+    if history.events.isEmpty { return }
+    var out = StandardOutput()
+    switch output.format {
+    case .text:
+      for line in HistoryText(history, in: resolved, opened).lines { try out.line(line) }
+    case .json:
+      let facts = Gone(history: HistoryFacts(history, in: resolved, opened))
+      try out.line(try JSONDocument(facts).text())
+    }
+    try out.flush()
+  }
+
+  private struct Gone: Encodable {
+    var history: HistoryFacts
+  }
+
+  // MARK: What
 
   private func lines(_ step: WalkStep, _ origin: Origin, in tree: Tree) -> [String] {
     let node = tree[step.node]
@@ -73,9 +124,10 @@ struct StatCommand: AsyncParsableCommand {
     var file: FileFacts
     var origin: Origin
     var xattrs: [Attribute]
+    var history: HistoryFacts?
 
     private enum Keys: String, CodingKey {
-      case origin, xattrs
+      case origin, xattrs, history
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -83,6 +135,7 @@ struct StatCommand: AsyncParsableCommand {
       var container = encoder.container(keyedBy: Keys.self)
       try container.encode(origin, forKey: .origin)
       try container.encode(xattrs, forKey: .xattrs)
+      try container.encodeIfPresent(history, forKey: .history)
     }
   }
 }
