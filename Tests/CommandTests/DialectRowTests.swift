@@ -1,0 +1,302 @@
+// Archives and blobs as odd writers make them, through the whole program: the rows T and B of
+// docs/SEMANTICS.md. What is accepted is one image, looked at by three witnesses beside an image that says the
+// same plainly; what is refused is an image each.
+
+import Foundation
+import TestKit
+import Testing
+
+extension MountedImageTests {
+  @Suite struct Dialects {
+    /// The rows as an image, and what they mean as another.
+    private struct Images {
+      let odd: String
+      let plain: String
+
+      init(in place: Workplace) throws {
+        let fixture = try ImageFixture.image(
+          DialectRow.all.map(\.layer),
+          at: place.appending("odd")
+        )
+        odd = "oci:\(fixture.path):latest"
+        plain = try place.image(DialectRow.all.map(\.meaning), .plain)
+      }
+    }
+
+    @Test(arguments: Role.all)
+    func `archives of every dialect mean the same in tree, mount and ext4`(role: Role) throws {
+      let place = try Workplace(role)
+      let images = try Images(in: place)
+      let meant = try place.dump(of: images.plain)
+      #expect(try place.dump(of: images.odd).differences(from: meant) == [])
+
+      let mount = try MountedImage(images.odd, in: place)
+      #expect(try mount.dump().differences(from: meant.shown(to: role)) == [])
+      let names = DialectRow.sparsePaths.map(\.path).joined(separator: " ")
+      #expect(
+        try mount.shell("cd \"$1\"; stat -c %b \(names)")
+          == DialectRow.sparsePaths.map { "\($0.byteCount / 512)\n" }.joined()
+      )
+      try mount.end()
+
+      let file = place.home + "/image.ext4"
+      try place.materialize(images.odd, to: file)
+      let ext4 = DumpText(try Ext4Witness.rows(of: URL(fileURLWithPath: file)))
+      #expect(ext4.differences(from: meant) == [])
+      for sparse in DialectRow.sparsePaths {
+        let text = try Program.succeed(["debugfs", "-R", "stat \"/\(sparse.path)\"", file])
+        let count = String(decoding: text, as: UTF8.self).firstMatch(of: /Blockcount: ([0-9]+)/)
+        #expect(count?.output.1 == "\(sparse.byteCount / 512)", "\(sparse.path)")
+      }
+    }
+  }
+}
+
+/// A layer that no command takes, and what is said of it behind its digest.
+struct RefusedLayer: CustomTestStringConvertible, Sendable {
+  let testDescription: String
+  let layer: ImageFixture.Layer
+  let message: String
+
+  init(_ rule: String, _ layer: ImageFixture.Layer, _ message: String) {
+    testDescription = rule
+    self.layer = layer
+    self.message = message
+  }
+
+  /// The entries stand at byte 1024 of the archive.
+  init(
+    _ rule: String,
+    _ entries: [TarEntry],
+    end: TarBytes.End = .twoZeroBlocks,
+    _ message: String
+  ) {
+    let layer = ImageFixture.Layer.plain(TarBytes.archive([.file("a", "x")] + entries, end: end))
+    self.init(rule, layer, "tar: " + message)
+  }
+
+  /// A blob that is said to be the archive `tar`, compressed.
+  init(_ rule: String, blob: [UInt8], of tar: [UInt8], _ message: String) {
+    self.init(
+      rule,
+      ImageFixture.Layer(blob: blob, diffID: ImageFixture.sha256(tar)),
+      message
+    )
+  }
+}
+
+struct RefusedLayerTests {
+  private static func edit(_ bytes: TarText, at offset: Int) -> TarEntry {
+    .file("b").dialect(.ustar).editingHeader { block in
+      block.replaceSubrange(offset..<(offset + bytes.bytes.count), with: bytes.bytes)
+    }
+  }
+
+  static let archives: [RefusedLayer] = [
+    RefusedLayer(
+      "T4: no number",
+      [edit("0000008", at: 108)],
+      "uid is not a number at tar byte 1132"
+    ),
+    RefusedLayer(
+      "T5: a negative size",
+      [.file("b").declaring(size: -1).base256()],
+      "size is out of range at tar byte 1148"
+    ),
+    RefusedLayer(
+      "T5: an owner beyond 32 bits",
+      [.file("b").owner(1 << 32, 0).base256()],
+      "uid is out of range at tar byte 1132"
+    ),
+    RefusedLayer(
+      "T6: two sizes",
+      [.file("b").pax("size", "5").pax("size", "6")],
+      "conflicting pax size records at tar byte 1552"
+    ),
+    RefusedLayer(
+      "T7: a record that is none",
+      [.member("x", "@", "9 path=xy\n"), .file("b")],
+      "malformed pax record at tar byte 1536"
+    ),
+    RefusedLayer(
+      "T9: an extension without a member",
+      [.member("L", "@", "b\u{0}")],
+      "extension header without a member at tar byte 1024"
+    ),
+    RefusedLayer(
+      "T10: a malformed global header",
+      [.member("g", "@", "9 path=xy\n"), .file("b")],
+      "malformed pax record at tar byte 1536"
+    ),
+    RefusedLayer(
+      "T11: no time",
+      [.file("b").pax("mtime", "noon")],
+      "mtime is not a number at tar byte 1545"
+    ),
+    RefusedLayer(
+      "T13: a run beyond the file",
+      [
+        .sparse("b", size: 10, segments: [(2, "abc")], format: .oldGNU)
+          .editingHeader { $0.replaceSubrange(483..<494, with: "00000000002".utf8) }
+      ],
+      "malformed sparse map at tar byte 1024"
+    ),
+    RefusedLayer(
+      "T14: runs that overlap",
+      [.file("b", "data").pax("GNU.sparse.size", "9").pax("GNU.sparse.map", "0,3,2,1")],
+      "malformed sparse map at tar byte 1024"
+    ),
+    RefusedLayer(
+      "T14: another version",
+      [.file("b").pax("GNU.sparse.major", "2").pax("GNU.sparse.minor", "0")],
+      "unsupported sparse format at tar byte 1536"
+    ),
+    RefusedLayer(
+      "T18: part of a multi-volume archive",
+      [.member("M", "b").dialect(.gnu)],
+      "unsupported type flag 'M' at tar byte 1180"
+    ),
+    RefusedLayer(
+      "T19: an unknown type",
+      [.member("Z", "b")],
+      "unknown type flag 'Z' at tar byte 1180"
+    ),
+    RefusedLayer(
+      "T22: one zero block, then a member",
+      [.verbatim(TarBytes.zeros(512)), .file("b")],
+      "data after a single zero block at tar byte 1536"
+    ),
+    RefusedLayer(
+      "T23: part of a header",
+      [.verbatim([1, 2, 3])],
+      end: .nothing,
+      "the stream ends too early at tar byte 1027"
+    ),
+    RefusedLayer(
+      "T24: data cut short",
+      [.file("b", "text").declaring(size: 5).unpadded()],
+      end: .nothing,
+      "the stream ends too early at tar byte 1540"
+    ),
+    RefusedLayer(
+      "T25: a wrong checksum",
+      [.file("b").editingChecked { $0[0] = 0x63 }],
+      "header checksum does not match at tar byte 1024"
+    ),
+    RefusedLayer(
+      "T27: an attribute that is not base64",
+      [.file("b").pax("LIBARCHIVE.xattr.user.a", "*")],
+      "malformed extended attribute at tar byte 1563"
+    ),
+    RefusedLayer(
+      "T30: a device number that Linux has not",
+      [.characterDevice("b", major: 4096, minor: 0)],
+      "device major is out of range at tar byte 1353"
+    ),
+    RefusedLayer(
+      "T32: an extension header of more than 1 MiB",
+      [.member("L", "@", TarText(TarBytes.zeros((1 << 20) + 1))), .file("b")],
+      "extension header is larger than 1048576 bytes at tar byte 1024"
+    ),
+  ]
+
+  private static let tar = TarBytes.archive([.file("a", "x")])
+  private static let gzip = CompressedBytes.gzip(tar)
+  private static let otherDiffID =
+    "the diffID is \(ImageFixture.sha256(tar)), the image's configuration says "
+    + ImageFixture.sha256([])
+
+  static let blobs: [RefusedLayer] = [
+    RefusedLayer(
+      "B5: cut short",
+      blob: Array(gzip.dropLast(9)),
+      of: tar,
+      "gzip: truncated at blob byte \(gzip.count - 9)"
+    ),
+    RefusedLayer(
+      "B5: a wrong CRC-32",
+      blob: gzip.dropLast(8) + [0, 0, 0, 0] + gzip.suffix(4),
+      of: tar,
+      "gzip: member at blob byte 0: wrong CRC-32"
+    ),
+    RefusedLayer(
+      "B5: a wrong size",
+      blob: gzip.dropLast(4) + [0, 0, 0, 0],
+      of: tar,
+      "gzip: member at blob byte 0: wrong size in trailer"
+    ),
+    RefusedLayer(
+      "B6: a window of 256 MiB",
+      blob: [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x90, 1, 0, 0],
+      of: [],
+      "zstd: frame at blob byte 0: needs a window of 268435456 bytes, more than 134217728"
+    ),
+    RefusedLayer(
+      "B8: an archive whose diffID is not its digest",
+      ImageFixture.Layer(
+        blob: tar,
+        mediaType: "application/vnd.oci.image.layer.v1.tar",
+        diffID: ImageFixture.sha256([])
+      ),
+      otherDiffID
+    ),
+    RefusedLayer(
+      "B9: another archive than the configuration says",
+      blob: gzip,
+      of: [],
+      otherDiffID
+    ),
+    RefusedLayer(
+      "B11: bzip2",
+      blob: Array("BZh91AY&SY".utf8) + gzip,
+      of: tar,
+      "the blob is bzip2, which is not supported"
+    ),
+    RefusedLayer(
+      "B11: xz",
+      blob: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0] + gzip,
+      of: tar,
+      "the blob is xz, which is not supported"
+    ),
+    RefusedLayer(
+      "B11: lz4",
+      blob: [0x04, 0x22, 0x4d, 0x18] + gzip,
+      of: tar,
+      "the blob is lz4, which is not supported"
+    ),
+  ]
+
+  @Test(arguments: archives + blobs)
+  func `a layer that is none is refused with its digest and the byte`(row: RefusedLayer) throws {
+    let place = try Workplace()
+    let fixture = try ImageFixture.image([row.layer], at: place.appending("image"))
+    let outcome = try place.run("ls", "oci:\(fixture.path):latest")
+    #expect(outcome.status == 65)
+    #expect(outcome.output == [])
+    let digest = ImageFixture.sha256(row.layer.blob)
+    #expect(outcome.errors.contains("layer \(digest): \(row.message)"), "\(outcome.errors)")
+  }
+
+  /// Blobs whose size is not what the manifest says.
+  @Test(
+    arguments: [
+      ("B10: a byte too many", gzip + [0]), ("B10: a byte too few", gzip.dropLast()),
+      ("B15: no bytes, where some are said", []),
+    ] as [(String, [UInt8])]
+  )
+  func `a blob of another size is refused`(rule: String, blob: [UInt8]) throws {
+    let place = try Workplace()
+    let layer = ImageFixture.Layer(blob: Self.gzip, diffID: ImageFixture.sha256(Self.tar))
+    let fixture = try ImageFixture.image([layer], at: place.appending("image"))
+    let digest = ImageFixture.sha256(Self.gzip)
+    try fixture.replaceBlob(digest, with: blob)
+    expect(
+      try place.run("ls", "oci:\(fixture.path):latest"),
+      is: .failure(
+        65,
+        "layer \(digest): blob \(digest): \(blob.count) bytes, expected \(Self.gzip.count)",
+        hint: "copy the image into the layout again"
+      )
+    )
+  }
+}

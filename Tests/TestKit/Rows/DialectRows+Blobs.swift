@@ -1,0 +1,106 @@
+// Layers in odd blobs: the rows B1 to B15 of docs/SEMANTICS.md that make a tree.
+
+extension DialectRow {
+  private static let zstdType = "application/vnd.oci.image.layer.v1.tar+zstd"
+
+  /// A row whose layer is one archive of some spans' size, encoded by `blob`.
+  private static func blob(
+    _ rule: String,
+    _ path: TarText,
+    mediaType: String = ImageFixture.MediaTypes.oci.gzipLayer,
+    warnings: [String] = [],
+    _ encode: ([UInt8]) -> [UInt8]
+  ) -> DialectRow {
+    let meaning: [TarEntry] = [
+      .file(path, TarText(CompressedBytes.sample(byteCount: 150_000, seed: 5)))
+    ]
+    let tar = TarBytes.archive(meaning)
+    let layer = ImageFixture.Layer(
+      blob: encode(tar),
+      mediaType: mediaType,
+      diffID: ImageFixture.sha256(tar)
+    )
+    return DialectRow(rule, layer, means: meaning, warnings: warnings)
+  }
+
+  static let blobs: [DialectRow] = [
+    blob("B1: plain bytes that are called gzip", "B1/plain", warnings: ["media-type-mismatch"]) {
+      $0
+    },
+    blob("B1: zstd that is called gzip", "B1/zstd", warnings: ["media-type-mismatch"]) {
+      CompressedBytes.zstd($0)
+    },
+    blob(
+      "B1: gzip that is called zstd",
+      "B1/gzip",
+      mediaType: zstdType,
+      warnings: ["media-type-mismatch"]
+    ) { CompressedBytes.gzip($0) },
+    blob("B2: many gzip members", "B2/members") {
+      CompressedBytes.gzip($0, .init { $0.memberByteCount = 20_000 })
+    },
+    blob("B2: flushes, as pigz -i writes", "B2/flushes") {
+      CompressedBytes.gzip($0, .init { $0.flush = .full })
+    },
+    blob("B3: NULs behind the last member", "B3/padded", warnings: ["gzip-padding"]) {
+      CompressedBytes.gzip($0, .init { $0.tail = [UInt8](repeating: 0, count: 700) })
+    },
+    blob("B3: other bytes behind the last member", "B3/junk", warnings: ["gzip-junk"]) {
+      CompressedBytes.gzip($0, .init { $0.tail = Array("junk".utf8) })
+    },
+    blob("B4: everything that a gzip header can have, and empty members", "B4/f") {
+      let shape = CompressedBytes.GzipShape {
+        $0.extra = Array("SG".utf8) + [0, 0]
+        $0.name = Array("layer.tar".utf8)
+        $0.comment = Array("x".utf8)
+        $0.hasHeaderChecksum = true
+        $0.memberByteCount = 50_000
+      }
+      return CompressedBytes.gzip([], shape) + CompressedBytes.gzip($0, shape)
+        + CompressedBytes.gzip([], shape)
+    },
+    blob("B6: frames, and skippable ones between", "B6/frames", mediaType: zstdType) {
+      CompressedBytes.zstd(
+        $0,
+        .init {
+          $0.frameByteCount = 30_000
+          $0.hasContentSize = false
+          $0.skippable = [1, 2, 3]
+        }
+      )
+    },
+    blob("B6: a window of 128 MiB", "B6/window", mediaType: zstdType) {
+      CompressedBytes.zstd(
+        $0,
+        .init {
+          $0.windowLog = 27
+          $0.hasContentSize = false
+        }
+      )
+    },
+    DialectRow(
+      "B7: what eStargz adds for itself",
+      [.file(".prefetch.landmark", "\u{f}"), .file("stargz.index.json", "{}")],
+      means: [.file(".prefetch.landmark", "\u{f}"), .file("stargz.index.json", "{}")]
+    ),
+    blob(
+      "B8: an archive that is its own blob",
+      "B8/f",
+      mediaType: "application/vnd.oci.image.layer.v1.tar"
+    ) { $0 },
+    DialectRow("B15: a blob of no bytes", .plain([]), means: []),
+    DialectRow(
+      "B15: an archive of nothing, compressed, as Docker writes for empty layers",
+      ImageFixture.Layer(
+        blob: CompressedBytes.gzip(TarBytes.archive([])),
+        diffID: ImageFixture.sha256(TarBytes.archive([]))
+      ),
+      means: []
+    ),
+    DialectRow(
+      "B15: no bytes, compressed",
+      ImageFixture.Layer(blob: CompressedBytes.gzip([]), diffID: ImageFixture.sha256([])),
+      means: []
+    ),
+  ]
+}
