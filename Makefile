@@ -4,6 +4,8 @@ SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
 IMAGE ?=
+SECONDS ?= 60
+TARGET ?=
 
 # The runtime is linked in, so that the binary runs where there is no Swift.
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib
@@ -14,7 +16,7 @@ SWIFT_FILES := Package.swift Sources Tests
 SCRIPTS := .ci/run $(wildcard Packaging/*) $(wildcard Tests/RealImage/*) $(wildcard Tests/Boot/*)
 INSTALL_DEPENDENCIES := Packaging/install-dependencies
 
-.PHONY: help build test test-boot check fmt demo bench docs install deb images clean
+.PHONY: help build test test-boot check fmt fuzz sanitize demo bench docs install deb images clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -45,6 +47,14 @@ check: ## Check formatting, scripts and the rules of the house
 
 fmt: ## Format the Swift sources
 	$(SWIFT) format --in-place --recursive --parallel $(SWIFT_FILES)
+
+fuzz: ## Fuzz each target, or TARGET, for SECONDS; see docs/FUZZING.md
+	$(INSTALL_DEPENDENCIES) build
+	Packaging/fuzz $(SECONDS) $(TARGET)
+
+sanitize: ## Run the unit tests with the address and the thread sanitizer
+	$(INSTALL_DEPENDENCIES) build test
+	Packaging/sanitize
 
 demo: build ## Mount and materialize a real image; IMAGE=REF takes another
 	$(INSTALL_DEPENDENCIES) build run image

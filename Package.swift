@@ -122,6 +122,18 @@ let package = Package(
       path: "Tests/TestRegistry",
       swiftSettings: common
     ),
+    // What is promised of arbitrary bytes: run over a corpus in tests, over more in `make fuzz`.
+    .target(
+      name: "FuzzTargets",
+      dependencies: [
+        "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
+        "ImageStore", "Layers", "TestKit",
+      ],
+      path: "Tests/Fuzzing",
+      exclude: ["Corpus", "Dictionaries", "make-seeds"],
+      swiftSettings: common
+    ),
+    .testTarget(name: "FuzzingTests", dependencies: ["FuzzTargets"], swiftSettings: common),
     .testTarget(name: "ArchitectureTests", swiftSettings: common),
     .testTarget(name: "FlatArraysTests", dependencies: ["FlatArrays"], swiftSettings: common),
     .testTarget(name: "OCISpecTests", dependencies: ["OCISpec"], swiftSettings: common),
@@ -185,3 +197,15 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Has no main function of its own: it links only where the fuzzing engine is asked for.
+if Context.environment["BANGER_FS_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzzer",
+      dependencies: ["FuzzTargets"],
+      path: "Tests/Fuzzer",
+      swiftSettings: common
+    )
+  )
+}

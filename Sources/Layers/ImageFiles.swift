@@ -3,6 +3,7 @@
 package import FileTree
 import FlatArrays
 import Offsets
+package import SeekableCompression
 
 /// A tree with its files' bytes.
 ///
@@ -16,6 +17,18 @@ package struct ImageFiles: Sendable {
     self.tree = tree
     self.warnings = warnings
     self.layers = layers
+  }
+
+  /// The files of a merge of `indexes`, base first, whose blobs are read from `sources`.
+  package init(_ merged: MergedTree, of indexes: [LayerIndex], sources: [any ByteSource]) {
+    let cache = SpanCache()
+    self.init(
+      tree: merged.tree,
+      warnings: merged.warnings,
+      layers: zip(indexes, sources).enumerated().map { number, layer in
+        .blob(LayerReader(layer.0, number: number, source: layer.1, copy: nil, cache: cache))
+      }
+    )
   }
 
   /// Reads from a regular file: the whole buffer, or up to the file's end.

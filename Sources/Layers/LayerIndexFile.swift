@@ -4,12 +4,12 @@
 import FileTree
 import FlatArrays
 import ImageStore
-import OCISpec
+package import OCISpec
 import Offsets
 import SeekableCompression
 
 /// Writing and mapping index files.
-enum LayerIndexFile {
+package enum LayerIndexFile {
   /// Changes whenever what a pass would write changes: files of another version are not read.
   static let version: UInt32 = 2
   /// "BNGRIDX" and a newline, which text-mode damage would change.
@@ -27,7 +27,7 @@ enum LayerIndexFile {
   }
 
   /// Calls `write` with the pieces of the file, in order.
-  static func write<Failure: Error>(
+  package static func write<Failure: Error>(
     _ index: LayerIndex,
     to write: (UnsafeRawBufferPointer) throws(Failure) -> Void
   ) throws(Failure) {
@@ -138,7 +138,7 @@ enum LayerIndexFile {
 
   /// The index in the first `byteCount` bytes of an open file, mapped; `nil` when they are not one
   /// that this build wrote for the blob `digest`.
-  static func map(descriptor: Int32, byteCount: Int, digest: Digest) -> LayerIndex? {
+  package static func map(descriptor: Int32, byteCount: Int, digest: Digest) -> LayerIndex? {
     guard byteCount >= headByteCount,
       let block = ByteBlock(mapping: descriptor, byteCount: byteCount),
       let head = block.array(of: UInt8.self, at: 0, count: headByteCount)
