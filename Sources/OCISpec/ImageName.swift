@@ -5,6 +5,8 @@
 /// A registry, a repository in it, and a tag or a digest.
 package struct ImageName: Hashable, Sendable {
   /// The registry as users call it, in lower case: `docker.io`, `ghcr.io`, `localhost:5000`.
+  ///
+  /// One that only its capitals tell from a repository of Docker Hub keeps them.
   package let domain: String
   /// The whole repository: `library/debian`.
   package let repository: String
@@ -20,7 +22,8 @@ package struct ImageName: Hashable, Sendable {
   /// be valid, as those of a `RegistryReference` are.
   package init(domain: String, path: String, tag: String?, digest: Digest?) {
     // The names of hosts have no case (RFC 4343); rules about them and credentials for them do.
-    let domain = domain.lowercased()
+    let folded = domain.lowercased()
+    let domain = RegistryReference.namesRegistry(folded.utf8) ? folded : domain
     let isDockerHub = ["index.docker.io", "registry-1.docker.io", Self.dockerHub].contains(domain)
     self.domain = isDockerHub ? Self.dockerHub : domain
     repository = isDockerHub && !path.utf8.contains(UInt8(ascii: "/")) ? "library/\(path)" : path

@@ -66,10 +66,13 @@ package struct RegistryReference: Hashable, Sendable {
   ) -> (domain: ArraySlice<UInt8>?, path: ArraySlice<UInt8>) {
     guard let slash = name.firstIndex(of: UInt8(ascii: "/")) else { return (nil, name) }
     let first = name[..<slash]
-    let isDomain =
-      first.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || isUppercase($0) }
-      || first.elementsEqual("localhost".utf8)
-    return isDomain ? (first, name[(slash + 1)...]) : (nil, name)
+    return namesRegistry(first) ? (first, name[(slash + 1)...]) : (nil, name)
+  }
+
+  /// Whether the first of several components is read as a registry.
+  static func namesRegistry(_ component: some Sequence<UInt8>) -> Bool {
+    component.contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: ":") || isUppercase($0) }
+      || component.elementsEqual("localhost".utf8)
   }
 
   private static func fault(

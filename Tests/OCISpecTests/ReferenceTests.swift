@@ -107,7 +107,8 @@ struct ReferenceTests {
     Name(text: "local:5000/x", full: "local:5000/x:latest", domain: "local:5000"),
     Name(text: "[::1]:5000/x", full: "[::1]:5000/x:latest", domain: "[::1]:5000"),
     Name(text: "127.0.0.1/x", full: "127.0.0.1/x:latest", domain: "127.0.0.1"),
-    Name(text: "Host/x", full: "host/x:latest", domain: "Host"),
+    Name(text: "Host/x", full: "Host/x:latest", domain: "Host"),
+    Name(text: "Host:1/x", full: "host:1/x:latest", domain: "Host:1"),
     Name(text: "DOCKER.IO/x", full: "docker.io/library/x:latest", domain: "DOCKER.IO"),
     Name(
       text: "ghcr.io/a/b_c__d---e.f:V_1.0-x",
@@ -227,7 +228,7 @@ struct DigestTests {
     "sha256:" + hex64.dropLast() + "\u{ff11}", "sha++256:" + hex64, "sha256+:" + hex64,
     "sha512:" + hex64, "sha256:sha256:" + hex64, "sha256:" + hex64.dropLast(2) + "\0\0",
   ])
-  func `anything but algorithm and exact lower case hexadecimal is refused`(text: String) {
+  func `I15: anything but algorithm and exact lower case hexadecimal is refused`(text: String) {
     let error = #expect(throws: SpecError.self) { try Digest(text) }
     guard case .badDigest = error else {
       Issue.record("\(String(describing: error))")
@@ -236,7 +237,7 @@ struct DigestTests {
   }
 
   @Test(arguments: ["md5:d41d8cd98f00b204e9800998ecf8427e", "sha384:00", "multihash+base58:Qm"])
-  func `a well-formed digest of another algorithm is named`(text: String) {
+  func `I15: a well-formed digest of another algorithm is named`(text: String) {
     let name = text.prefix { $0 != ":" }
     #expect(throws: SpecError.unsupportedDigestAlgorithm(String(name))) { try Digest(text) }
   }
