@@ -25,15 +25,27 @@ final class DecoderPool: Sendable {
 
   private let layer: Digest
   private let codec: Codec
+  private let points: FlatArray<SeekPoint>
   private let windows: FlatArray<UInt8>
   private let source: any ByteSource
+  /// Told of windows that are not what was stored.
+  private let damage: DamageReport?
   private let idle = Mutex<[PooledDecoder]>([])
 
-  init(layer: Digest, codec: Codec, windows: FlatArray<UInt8>, source: any ByteSource) {
+  init(
+    layer: Digest,
+    codec: Codec,
+    points: FlatArray<SeekPoint>,
+    windows: FlatArray<UInt8>,
+    source: any ByteSource,
+    damage: DamageReport?
+  ) {
     self.layer = layer
     self.codec = codec
+    self.points = points
     self.windows = windows
     self.source = source
+    self.damage = damage
   }
 
   /// A decoder that stands `decodedCount` bytes into `span`.
@@ -69,21 +81,42 @@ final class DecoderPool: Sendable {
   }
 
   /// An idle decoder that is on its way to `wanted`, or one put at the span's seek point.
+  ///
+  /// Where that point's window is damaged, at the nearest one before it whose window is not: a
+  /// window only spares decoding what lies before it.
   private func standing(
     atOrBefore wanted: TarOffset,
     of span: LayerSpan
   ) throws(LayersError) -> PooledDecoder {
     if let decoder = takeIdle(between: span.point.tarOffset, and: wanted) { return decoder }
-    let window = windows.slice(
-      at: Int(span.point.windowOffset),
-      count: Int(span.point.windowByteCount)
-    )
+    var point = span.point
+    while true {
+      do throws(LayersError) {
+        return try decoder(at: point)
+      } catch {
+        guard case .compression(_, .corruptWindow) = error, let earlier = self.point(before: point)
+        else { throw error }
+        damage?.report()
+        point = earlier
+      }
+    }
+  }
+
+  private func point(before point: SeekPoint) -> SeekPoint? {
+    guard point.tarOffset.bytes > 0,
+      let place = points.index(atOrBefore: TarOffset(point.tarOffset.bytes - 1))
+    else { return nil }
+    return points[place]
+  }
+
+  private func decoder(at point: SeekPoint) throws(LayersError) -> PooledDecoder {
+    let window = windows.slice(at: Int(point.windowOffset), count: Int(point.windowByteCount))
     // The one put back first: the others are more likely to be met again where they stand.
     if let decoder = idle.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
-      try reset(decoder, to: span.point, window: window)
+      try reset(decoder, to: point, window: window)
       return decoder
     }
-    return try makeDecoder(at: span.point, window: window)
+    return try makeDecoder(at: point, window: window)
   }
 
   private func takeIdle(between first: TarOffset, and last: TarOffset) -> PooledDecoder? {

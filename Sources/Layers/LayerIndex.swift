@@ -24,6 +24,9 @@ package struct LayerIndex: Sendable {
   /// A CRC-32 of each 64 KiB of the blob.
   package let blockChecksums: FlatArray<UInt32>
   package let warnings: [LayerWarning]
+  /// Told when a window turns out to be damaged, which nobody looks at before it is needed; `nil`
+  /// where no file holds the index.
+  var damage: DamageReport?
 
   /// Bytes that the index takes on disk.
   package var byteCount: Int { LayerIndexFile.byteCount(of: self) }

@@ -63,8 +63,10 @@ struct LayerReader: Sendable {
       pool: DecoderPool(
         layer: index.blobDigest,
         codec: index.codec,
+        points: index.points,
         windows: index.windows,
-        source: self.source
+        source: self.source,
+        damage: index.damage
       )
     )
     copyRoute = copy.map { copy in
@@ -75,8 +77,10 @@ struct LayerReader: Sendable {
         pool: DecoderPool(
           layer: index.blobDigest,
           codec: .zstd,
+          points: copy.points,
           windows: FlatArray([]),
-          source: copy.source
+          source: copy.source,
+          damage: nil
         )
       )
     }

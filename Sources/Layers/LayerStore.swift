@@ -87,10 +87,11 @@ package struct LayerStore: Sendable {
       note(error)
       return nil
     }
-    guard let found, found.diffID.algorithm == diffID.algorithm else { return nil }
+    guard var found, found.diffID.algorithm == diffID.algorithm else { return nil }
     if found.diffID != diffID {
       throw .diffIDMismatch(layer: digest, expected: diffID, actual: found.diffID)
     }
+    found.damage = DamageReport { discard(.index, of: digest) }
     return found
   }
 

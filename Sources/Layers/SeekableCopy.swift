@@ -7,7 +7,6 @@ import ImageStore
 import OCISpec
 import Offsets
 import SeekableCompression
-import Synchronization
 import SystemPackage
 
 /// A layer's tar stream in a form that can be entered everywhere.
@@ -251,33 +250,10 @@ extension LayerStore {
     do throws(ImageStoreError) {
       guard let file = try cache.open(.copies, of: index.blobDigest) else { return nil }
       let layer = index.blobDigest
-      return SeekableCopy(file, of: index) { discardCopy(of: layer) }
+      return SeekableCopy(file, of: index) { discard(.copies, of: layer) }
     } catch {
       note(error)
       return nil
     }
-  }
-
-  /// Puts an empty file, which is no copy, in the place of one that turned out to be damaged.
-  private func discardCopy(of layer: Digest) {
-    do throws(ImageStoreError) {
-      try cache.create(.copies, of: layer).publish()
-    } catch {
-      note(error)
-    }
-  }
-}
-
-/// An action that is done once, on whichever thread is first.
-private final class DamageReport: Sendable {
-  private let isReported = Atomic(false)
-  private let action: @Sendable () -> Void
-
-  init(action: @escaping @Sendable () -> Void) {
-    self.action = action
-  }
-
-  func report() {
-    if !isReported.exchange(true, ordering: .relaxed) { action() }
   }
 }

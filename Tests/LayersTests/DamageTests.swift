@@ -3,6 +3,7 @@
 import FileTree
 import FlatArrays
 import Foundation
+import ImageStore
 import Offsets
 import SeekableCompression
 import SystemPackage
@@ -88,7 +89,7 @@ struct DamageTests {
   }
 
   @Test(arguments: LayerEncoding.allCases)
-  func `a blob that is replaced or removed under its name is served as it was`(
+  func `X36: a blob that is replaced or removed under its name is served as it was`(
     encoding: LayerEncoding
   ) throws {
     let image = try StoredImage([tar], as: encoding)
@@ -133,6 +134,26 @@ struct DamageTests {
         }
       }
     }
+  }
+
+  @Test func `an index whose windows are damaged is used, and made again by the next`() throws {
+    let tar = TarBytes.archive([
+      .file("big", TarText(CompressedBytes.sample(byteCount: 5_000_000, seed: 22)))
+    ])
+    let image = try StoredImage([tar], as: .gzip)
+    _ = try image.open()
+    let good = try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.index)))
+    // The windows are at the end of the file.
+    try overwrite(image.cachePath(.index), keepingTime: false) { $0[$0.count - 100] ^= 1 }
+    let opened = try image.open()
+    for offset in stride(from: 0, to: 5_000_000, by: 500_000).reversed() {
+      let bytes = try opened.files.read("big", at: UInt64(offset), count: 1000)
+      #expect(isSame(bytes, tar[(512 + offset)..<(512 + offset + 1000)]))
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.index))).isEmpty)
+    _ = try image.open()
+    #expect(try Data(contentsOf: URL(fileURLWithPath: image.cachePath(.index))) == good)
+    #expect(image.noted == [])
   }
 
   @Test func `what the disk refuses once it may give another time`() throws {
