@@ -47,6 +47,14 @@ struct MaterializeCommand: AsyncParsableCommand {
   )
   var device = false
 
+  @Flag(
+    help: """
+      Write an empty file system for an image without layers, which is refused otherwise: it is \
+      mostly a mistake.
+      """
+  )
+  var allowEmpty = false
+
   @Flag(help: "Neither look for an earlier result in the cache nor keep this one there.")
   var noCache = false
 
@@ -73,8 +81,12 @@ struct MaterializeCommand: AsyncParsableCommand {
     let tools = try await E2fsTools.find()
     try FuseSession.requireDevice()
     let (resolved, opened) = try await Wiring.open(source)
-    guard !resolved.layers.isEmpty || opened.additionsDigest != nil else {
-      throw CommandFailure(.invalidImage, "\(resolved.reference): the image has no layers")
+    guard allowEmpty || !resolved.layers.isEmpty || opened.additionsDigest != nil else {
+      throw CommandFailure(
+        .invalidImage,
+        "\(resolved.reference): the image has no layers",
+        hint: "with --allow-empty an empty file system is written"
+      )
     }
     let key = BuildKey(
       image: resolved.digest,
