@@ -189,7 +189,7 @@ struct AddedLayersTests {
   ]
 
   @Test(arguments: refusals, ["ls", "size", "materialize", "mount", "mount -f"])
-  func `every command refuses what cannot be laid over an image`(
+  func `X35: every command refuses what cannot be laid over an image`(
     row: Refusal,
     command: String
   ) throws {

@@ -55,7 +55,7 @@ struct DeviceTests {
     #expect(try place.names(in: place.cache + "/banger/devices") == [])
   }
 
-  @Test(onlyRoot) func `a device is never written to by accident`() throws {
+  @Test(onlyRoot) func `X34: a device is never written to by accident`() throws {
     let place = try Workplace(.root)
     let image = try SmallImage(in: place)
     let device = try LoopDevice(mebibytes: 128)

@@ -157,7 +157,7 @@ struct LifetimeTests {
   }
 
   @Test(arguments: Role.all)
-  func `a dead mount is told apart, and umount clears it`(_ role: Role) throws {
+  func `X25: a dead mount is told apart, and umount clears it`(_ role: Role) throws {
     let place = try mounted(role)
     kill(try place.server(), SIGKILL)
     try Program.wait(for: "the death") { try place.servers().isEmpty }
@@ -167,7 +167,7 @@ struct LifetimeTests {
   }
 
   @Test(arguments: Role.all)
-  func `a server that does not answer keeps nobody waiting`(_ role: Role) throws {
+  func `X25: a server that does not answer keeps nobody waiting`(_ role: Role) throws {
     let (place, reference) = try place(role)
     expect(try place.run("mount", reference, "mnt"), is: .success())
     let server = try place.server()
@@ -222,7 +222,7 @@ struct LifetimeTests {
   }
 
   @Test(arguments: [[], ["-o", "allow_other"]])
-  func `nobody unmounts what is another's`(_ options: [String]) throws {
+  func `X24: nobody unmounts what is another's`(_ options: [String]) throws {
     guard geteuid() == 0 else { return }
     let place = try Workplace(.root)
     let image = try SmallImage(in: place)

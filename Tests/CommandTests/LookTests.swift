@@ -70,7 +70,7 @@ struct LookTests {
   }
 
   @Test(arguments: Role.all)
-  func `ls -lR prints everything with whole paths`(_ role: Role) throws {
+  func `X29: ls -lR prints everything with whole paths`(_ role: Role) throws {
     let expected = #"""
       drwxr-xr-x  7     0     0      0 2001-09-09 01:46:40 /
       drwxr-xr-x  2     0     0      0 2001-09-09 01:46:41 /bin

@@ -87,7 +87,7 @@ struct MountpointTests {
     #expect(try place.mounts() == [mnt])
   }
 
-  @Test func `an ordinary user mounts at directories of their own`() throws {
+  @Test func `X24: an ordinary user mounts at directories of their own`() throws {
     guard geteuid() == 0 else { return }
     let (place, image) = try place(.ordinary)
     let foreign = try place.makeDirectory("foreign")

@@ -23,7 +23,7 @@ struct OutputErrorTests {
   }
 
   @Test(arguments: Role.all, ["/dev/null", "/dev/fuse", "/", "directory", "link", "fifo"])
-  func `what is no regular file is never replaced`(role: Role, output: String) throws {
+  func `X34: what is no regular file is never replaced`(role: Role, output: String) throws {
     let (_, outcome) = try run(role, output) { place in
       try place.makeDirectory("home/directory")
       try FileManager.default.createSymbolicLink(

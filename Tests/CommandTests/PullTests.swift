@@ -91,7 +91,7 @@ struct PullTests {
     expect(try here.place.run("umount", "mnt"), is: .success())
   }
 
-  @Test func `a mount stays what it was when the tag moves on`() throws {
+  @Test func `X31: a mount stays what it was when the tag moves on`() throws {
     let here = try RegistryPlace()
     try here.place.makeDirectory("home/mnt")
     try here.place.makeDirectory("home/new")

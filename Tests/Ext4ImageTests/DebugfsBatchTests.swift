@@ -5,7 +5,7 @@ import FileTree
 import Testing
 
 @Suite struct `The debugfs batch` {
-  @Test func `addresses inodes by number and says each setting in a line`() {
+  @Test func `X26: addresses inodes by number and says each setting in a line`() {
     let time = Ext4Time(seconds: 4_102_444_800, nanoseconds: 500_000_000)
     let batch = DebugfsBatch([
       InodeCorrection(
@@ -67,7 +67,7 @@ import Testing
   }
 
   @Test(arguments: Array(" \t\n\r\"\0\u{7F}".utf8) + [0x80, 0xFF])
-  func `bytes that debugfs would take apart are not safe`(byte: UInt8) {
+  func `X26: bytes that debugfs would take apart are not safe`(byte: UInt8) {
     #expect(!DebugfsBatch.isSafe(byte))
   }
 

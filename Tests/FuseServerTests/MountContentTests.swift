@@ -75,7 +75,7 @@ extension MountTests {
       return try #require(Int(inodes.dropLast()))
     }
 
-    @Test func `the mount is read-only, nosuid, nodev, and named in the mount table`() throws {
+    @Test func `X23: the mount is read-only, nosuid, nodev, and named in the mount table`() throws {
       let fixture = try MountedFixture()
       let line = try fixture.output("grep \" $1 \" /proc/self/mountinfo")
       #expect(line.contains(" ro,nosuid,nodev"))

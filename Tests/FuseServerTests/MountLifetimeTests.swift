@@ -147,7 +147,7 @@ extension MountTests {
 
     // Where this is not permitted, the refusal is another test's.
     @Test(.enabled(if: MountedFixture.isRoot || userAllowsOther()))
-    func `with allow_other others may enter and permissions are checked`() throws {
+    func `X22: with allow_other others may enter and permissions are checked`() throws {
       let fixture = try MountedFixture(FixtureSetup(arguments: ["--allow-other"]))
       #expect(
         try fixture.output("grep \" $1 \" /proc/self/mountinfo")

@@ -75,7 +75,7 @@ import Testing
   }
 
   @Test(arguments: [("/proc", FuseError.notOurMount), ("/proc/self", .notMounted)])
-  func `nothing of others is unmounted`(path: String, error: FuseError) {
+  func `X24: nothing of others is unmounted`(path: String, error: FuseError) {
     #expect(throws: error) { try MountTable.unmount(at: Array(path.utf8), isLazy: true) }
   }
 

@@ -115,7 +115,7 @@ import Testing
     )
   }
 
-  @Test func `others are let in only together with permission checks`() {
+  @Test func `X22: others are let in only together with permission checks`() {
     var options = FuseOptions(sourceName: Array("s".utf8))
     let closed = "fd=3,rootmode=40000,user_id=5,group_id=6"
     #expect(options.kernelOptions(descriptor: 3, userID: 5, groupID: 6) == closed)

@@ -44,7 +44,7 @@ struct ArchiveLayoutTests {
   }
 
   @Test(arguments: Writer.allCases, ["none", "gzip", "zstd"])
-  func `an archived layout is the layout`(writer: Writer, tool: String) throws {
+  func `I18: an archived layout is the layout`(writer: Writer, tool: String) throws {
     let layout = try scratch.layout()
     try writer.write(layout, to: scratch.path("archive.tar"))
     let archive = try scratch.compress(scratch.path("archive.tar"), tool)

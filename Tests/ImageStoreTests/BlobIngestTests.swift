@@ -134,7 +134,7 @@ struct BlobIngestTests {
     try #require(try cache.tryIngest(blob)).abandon()
   }
 
-  @Test func `one process has a digest until it lets go or dies`() throws {
+  @Test func `X13: one process has a digest until it lets go or dies`() throws {
     let blob = Descriptor(of: [1])
     let cache = try place.open()
     let holder = try LockHolder(place.path + "/banger/locks/ingest-sha256-" + blob.digest.hex)
@@ -143,7 +143,7 @@ struct BlobIngestTests {
     try #require(try cache.tryIngest(blob)).abandon()
   }
 
-  @Test func `threads that want one blob bring it once`() throws {
+  @Test func `X13: threads that want one blob bring it once`() throws {
     let bytes = sample(300_000)
     let blob = Descriptor(of: bytes)
     let place = place

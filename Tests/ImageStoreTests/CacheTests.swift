@@ -100,7 +100,7 @@ struct CacheDirectoryTests {
     }
   }
 
-  @Test func `a cache that belongs to another user is refused`() throws {
+  @Test func `X15: a cache that belongs to another user is refused`() throws {
     _ = try scratch.open()
     // An ordinary user cannot give a directory away, but the root directory is another's already.
     let path = geteuid() == 0 ? scratch.path : "/"
@@ -111,7 +111,7 @@ struct CacheDirectoryTests {
     }
   }
 
-  @Test func `a link inside the cache is refused`() throws {
+  @Test func `X14: a link inside the cache is refused`() throws {
     _ = try scratch.open()
     let locks = scratch.path + "/banger/locks"
     try FileManager.default.moveItem(atPath: locks, toPath: locks + "2")

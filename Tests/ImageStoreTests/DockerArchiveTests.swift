@@ -143,7 +143,7 @@ struct DockerArchiveTests {
     return [plain, try scratch.compress(plain, "gzip")]
   }
 
-  @Test func `the old form is read with its links`() throws {
+  @Test func `I19: the old form is read with its links`() throws {
     let first = Saved(tags: #"["first:1"]"#)
     var second = Saved(tags: #"["second:1","second:2"]"#)
     second.layers = [first.layers[0], first.layers[0], TarBytes.archive([.file("x", "y")])]
@@ -166,7 +166,7 @@ struct DockerArchiveTests {
   /// The form with an image layout inside; `packed` is what Docker writes of images in containerd's
   /// store.
   @Test(arguments: [false, true])
-  func `the new form is read by its names of blobs`(isPacked: Bool) throws {
+  func `I19: the new form is read by its names of blobs`(isPacked: Bool) throws {
     let image = Saved(tags: #"["new:1"]"#)
     let blobs = isPacked ? image.layers.map { CompressedBytes.gzip($0) } : image.layers
     let names = blobs.map { "blobs/sha256/" + Self.hex($0) }
@@ -298,7 +298,7 @@ struct DockerArchiveTests {
     )
   }
 
-  @Test func `a layer of another content is found by its digest`() throws {
+  @Test func `I20: a layer of another content is found by its digest`() throws {
     let image = Saved(tags: "null", layers: [ArchiveScratch.layers[0].tar])
     let wrong = ArchiveScratch.layers[1].tar
     let members = [

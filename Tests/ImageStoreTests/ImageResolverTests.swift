@@ -74,12 +74,12 @@ struct ImageResolverTests {
     #expect(blob.digest.description == ImageFixture.sha256([1, 2, 3]))
   }
 
-  @Test func `an image without layers resolves`() throws {
+  @Test func `I9: an image without layers resolves`() throws {
     try scratch.fixture.write(index: [try scratch.fixture.addImage([])])
     #expect(try scratch.resolve().layers.isEmpty)
   }
 
-  @Test func `Docker media types are as good as those of OCI`() throws {
+  @Test func `I1: Docker media types are as good as those of OCI`() throws {
     let image = try scratch.fixture.addImage(
       [
         ImageFixture.Layer(
@@ -101,7 +101,7 @@ struct ImageResolverTests {
 
   // MARK: Names
 
-  @Test func `a tag chooses among images and its absence lists them`() throws {
+  @Test func `I17: a tag chooses among images and its absence lists them`() throws {
     let (one, two) = (try scratch.image("1"), try scratch.image("2"))
     try scratch.fixture.write(index: [one.named("v1"), two.named("v2"), two.named("latest")])
     #expect(try scratch.digest(":v1") == one.digest)
@@ -184,7 +184,7 @@ struct ImageResolverTests {
 
   // MARK: Digests
 
-  @Test func `a digest chooses at any depth, whatever name and platform`() throws {
+  @Test func `I14: a digest chooses at any depth, whatever name and platform`() throws {
     let amd = try scratch.image("1")
     let arm = try scratch.image("2", platform: "linux/arm64")
     let index = try scratch.fixture.addIndex(
@@ -209,7 +209,7 @@ struct ImageResolverTests {
 
   // MARK: Platforms
 
-  @Test func `the platform chooses in an index and its absence lists them`() throws {
+  @Test func `I6: the platform chooses in an index and its absence lists them`() throws {
     let platforms = ["linux/arm/v7", "linux/arm64", "linux/amd64", "linux/amd64/v3"]
     let images = try platforms.map { try scratch.image($0, platform: $0) }
     let index = try scratch.fixture.addIndex(
@@ -227,7 +227,7 @@ struct ImageResolverTests {
     }
   }
 
-  @Test func `of two images for one platform in an index the first is taken`() throws {
+  @Test func `I6: of two images for one platform in an index the first is taken`() throws {
     let (one, two) = (try scratch.image("1"), try scratch.image("2"))
     let index = try scratch.fixture.addIndex(
       [one.forPlatform("linux/amd64"), two.forPlatform("linux/amd64")])
@@ -244,7 +244,7 @@ struct ImageResolverTests {
     #expect(try scratch.digest(platform: "linux/arm64") == arm.digest)
   }
 
-  @Test func `unnamed images that no platform tells apart are refused`() throws {
+  @Test func `I7: unnamed images that no platform tells apart are refused`() throws {
     let (one, two) = (try scratch.image("1"), try scratch.image("2"))
     let error = ImageStoreError.severalImages(names: [one.digest, two.digest])
     try scratch.fixture.write(index: [one, two])
@@ -256,7 +256,7 @@ struct ImageResolverTests {
     #expect(throws: error) { try scratch.resolve() }
   }
 
-  @Test func `a sole image without a platform must prove its own`() throws {
+  @Test func `I7: a sole image without a platform must prove its own`() throws {
     let image = try scratch.image("1", platform: "linux/arm64")
     try scratch.fixture.write(index: [image.named("latest")])
     #expect(try scratch.digest(":latest", platform: "linux/arm64") == image.digest)
@@ -268,7 +268,7 @@ struct ImageResolverTests {
 
   // MARK: Indexes
 
-  @Test func `attestations, signatures and unknown types are passed over`() throws {
+  @Test func `I4: attestations, signatures and unknown types are passed over`() throws {
     let image = try scratch.image("1")
     var unknown = try scratch.fixture.addBlob([0], mediaType: "application/x-unknown")
     unknown.platform = "linux/amd64"
@@ -281,7 +281,7 @@ struct ImageResolverTests {
     #expect(try scratch.digest() == image.digest)
   }
 
-  @Test func `a layout of nothing but attestations has no image`() throws {
+  @Test func `I5: a layout of nothing but attestations has no image`() throws {
     let attestation = try scratch.fixture.addAttestation(of: try scratch.image("1"))
     let none = ImageStoreError.noImages(FilePath(scratch.fixture.path))
     try scratch.fixture.write(index: [attestation.named("latest")])
@@ -292,7 +292,7 @@ struct ImageResolverTests {
     #expect(throws: none) { try scratch.resolve() }
   }
 
-  @Test func `indexes nest to depth 4 and no further`() throws {
+  @Test func `I3: indexes nest to depth 4 and no further`() throws {
     let image = try scratch.image("1").forPlatform("linux/amd64")
     var nested = try scratch.fixture.addIndex([image])
     for _ in 1..<4 { nested = try scratch.fixture.addIndex([nested]) }
@@ -307,7 +307,7 @@ struct ImageResolverTests {
     #expect(throws: error) { try scratch.resolve("@" + image.digest) }
   }
 
-  @Test func `an index that stands in many places is read once`() throws {
+  @Test func `I3: an index that stands in many places is read once`() throws {
     let image = try scratch.image("1").forPlatform("linux/amd64")
     // Without the set of visited digests these are 300^4 readings.
     var nested = try scratch.fixture.addIndex([image])
@@ -337,7 +337,7 @@ struct ImageResolverTests {
     }
   }
 
-  @Test func `embedded content is used where its digest agrees`() throws {
+  @Test func `B14: embedded content is used where its digest agrees`() throws {
     let text = Array(#"{"schemaVersion":2,"manifests":[]}"#.utf8)
     var index = try scratch.fixture.addBlob(text, mediaType: ImageFixture.MediaTypes.oci.index)
     try scratch.fixture.removeBlob(index.digest)

@@ -74,7 +74,7 @@ struct IngestCrashTests {
   }
 
   @Test(arguments: 0..<12)
-  func `a process that is killed at any moment leaves what can be continued`(
+  func `X12: a process that is killed at any moment leaves what can be continued`(
     number: Int
   ) async throws {
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = place.path as String, number] in

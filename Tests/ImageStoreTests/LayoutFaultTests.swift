@@ -124,7 +124,7 @@ struct LayoutFaultTests {
     #expect(throws: ImageStoreError.blobMissing(digest)) { try scratch.resolve() }
   }
 
-  @Test func `a document that claims to be huge is not read`() throws {
+  @Test func `I13: a document that claims to be huge is not read`() throws {
     var entry = image
     entry.size = 5 << 20
     try scratch.fixture.write(index: [entry])
@@ -136,7 +136,7 @@ struct LayoutFaultTests {
     ) { try scratch.resolve() }
   }
 
-  @Test func `more diffIDs than layers are refused`() throws {
+  @Test func `I10: more diffIDs than layers are refused`() throws {
     let fixture = scratch.fixture
     let text = """
       {"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["\(layer)"]}}
@@ -154,7 +154,7 @@ struct LayoutFaultTests {
     #expect(throws: error) { try scratch.resolve() }
   }
 
-  @Test func `an artifact is named`() throws {
+  @Test func `I8: an artifact is named`() throws {
     let fixture = scratch.fixture
     let config = try fixture.addBlob(
       Array("{}".utf8),
@@ -174,7 +174,7 @@ struct LayoutFaultTests {
     ) { try scratch.resolve() }
   }
 
-  @Test func `a manifest that is an index is refused`() throws {
+  @Test func `I12: a manifest that is an index is refused`() throws {
     let index = try scratch.fixture.addIndex([image.forPlatform("linux/amd64")])
     var disguised = index
     disguised.mediaType = ImageFixture.MediaTypes.oci.manifest
@@ -190,7 +190,7 @@ struct LayoutFaultTests {
     ) { try scratch.resolve() }
   }
 
-  @Test func `a schema 1 manifest is refused by name`() throws {
+  @Test func `I2: a schema 1 manifest is refused by name`() throws {
     let old = try scratch.fixture.addBlob(
       Array(#"{"schemaVersion":1,"fsLayers":[]}"#.utf8),
       mediaType: "application/vnd.docker.distribution.manifest.v1+prettyjws"
@@ -221,7 +221,7 @@ struct LayoutFaultTests {
     #expect(throws: ImageStoreError.blobMissing(layer)) { try openLayer() }
   }
 
-  @Test func `a link, a directory or a fifo in place of a blob is refused`() throws {
+  @Test func `X14: a link, a directory or a fifo in place of a blob is refused`() throws {
     let error = ImageStoreError.blobNotAPlainFile(layer)
     try scratch.fixture.replaceBlobWithLink(layer.description)
     #expect(throws: error) { try openLayer() }
@@ -235,7 +235,7 @@ struct LayoutFaultTests {
   }
 
   @Test(arguments: ["/blobs", "/blobs/sha256"])
-  func `a link on the way to the blobs is refused`(name: String) throws {
+  func `X14: a link on the way to the blobs is refused`(name: String) throws {
     let directory = scratch.fixture.path + name
     try FileManager.default.moveItem(
       atPath: directory,
@@ -311,7 +311,7 @@ struct BlobFileTests {
     #expect(failures.value == 0)
   }
 
-  @Test func `a blob that is removed or replaced meanwhile is served as it was`() throws {
+  @Test func `X36: a blob that is removed or replaced meanwhile is served as it was`() throws {
     let blob = try open()
     try FileManager.default.removeItem(atPath: path)
     try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path))

@@ -71,7 +71,7 @@ struct ImageManifestTests {
     #expect(parsed.layers.map(\.mediaType.rawValue) == [type])
   }
 
-  @Test func `no layers, written as an empty list or as null, make an empty image`() throws {
+  @Test func `I9: no layers, written as an empty list or as null, make an empty image`() throws {
     #expect(
       try ImageManifest(parsing: Array(manifest("").utf8), as: dockerManifest).layers.isEmpty
     )
@@ -79,7 +79,7 @@ struct ImageManifestTests {
     #expect(try ImageManifest(parsing: Array(null.utf8), as: ociManifest).layers.isEmpty)
   }
 
-  @Test func `embedded content is decoded`() throws {
+  @Test func `B14: embedded content is decoded`() throws {
     let text = manifest(
       "",
       config: """
@@ -152,6 +152,25 @@ struct ImageManifestTests {
     #expect(throws: error) { try ImageManifest(parsing: Array(text.utf8), as: ociManifest) }
   }
 
+  @Test(arguments: [-1, -9_223_372_036_854_775_808] as [Int64])
+  func `I16: a negative size is refused with its field`(size: Int64) {
+    let text = manifest(layer() + "," + layer(size: "\(size)"))
+    #expect(throws: SpecError.negativeSize(field: "layers[1].size", size: size)) {
+      try ImageManifest(parsing: Array(text.utf8), as: ociManifest)
+    }
+  }
+
+  @Test(arguments: ["", "+gzip", "+zstd"])
+  func `B12: an encrypted layer is refused with its place and type`(compression: String) {
+    for kind in ["layer", "layer.nondistributable"] {
+      let type = "application/vnd.oci.image.\(kind).v1.tar\(compression)+encrypted"
+      let text = manifest(layer() + "," + layer(type))
+      #expect(throws: SpecError.encryptedLayer(index: 1, mediaType: type)) {
+        try ImageManifest(parsing: Array(text.utf8), as: ociManifest)
+      }
+    }
+  }
+
   @Test(arguments: [
     (manifest(layer(size: "\"3\"")), "layers[0].size"),
     (#"{"schemaVersion":2.5}"#, "schemaVersion"),
@@ -174,7 +193,7 @@ struct ImageManifestTests {
     #expect(named == field)
   }
 
-  @Test func `a thousand layers are accepted and one more is refused`() throws {
+  @Test func `I13: a thousand layers are accepted and one more is refused`() throws {
     func layers(_ count: Int) -> [UInt8] {
       Array(manifest(Array(repeating: layer(), count: count).joined(separator: ",")).utf8)
     }
@@ -184,7 +203,7 @@ struct ImageManifestTests {
     }
   }
 
-  @Test func `a descriptor that calls itself schema 1 is refused by name`() {
+  @Test func `I2: a descriptor that calls itself schema 1 is refused by name`() {
     let signed = MediaType("application/vnd.docker.distribution.manifest.v1+prettyjws")
     #expect(throws: SpecError.schema1Manifest) {
       try ImageManifest(parsing: Array(manifest("").utf8), as: signed)
@@ -285,7 +304,7 @@ struct ImageConfigurationTests {
     #expect(parsed.history.map(\.isEmptyLayer) == [false, true, false])
   }
 
-  @Test func `history that does not account for the layers is not paired with them`() throws {
+  @Test func `I11: history that does not account for the layers is not paired with them`() throws {
     let text = """
       {"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["\(digestA)"]},
        "history":[{},{}]}

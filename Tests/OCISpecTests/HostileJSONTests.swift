@@ -39,7 +39,7 @@ struct HostileJSONTests {
   ]
 
   @Test(arguments: faults)
-  func `a structural fault is named with its byte`(text: String, fault: JSONFault, at: Int) {
+  func `X30: a structural fault is named with its byte`(text: String, fault: JSONFault, at: Int) {
     #expect(throws: SpecError.badJSON(fault, at: at)) {
       try ImageIndex(parsing: Array(text.utf8), as: index)
     }
@@ -72,7 +72,7 @@ struct HostileJSONTests {
     #expect(try ImageIndex(parsing: Array(text.utf8), as: index).manifests.isEmpty)
   }
 
-  @Test func `nesting is allowed to the limit and refused beyond it`() throws {
+  @Test func `I13: nesting is allowed to the limit and refused beyond it`() throws {
     func nested(_ depth: Int) -> [UInt8] {
       let open = String(repeating: "[", count: depth - 1)
       let close = String(repeating: "]", count: depth - 1)
@@ -87,7 +87,7 @@ struct HostileJSONTests {
     }
   }
 
-  @Test func `a document is allowed 4 MiB and no more`() throws {
+  @Test func `I13: a document is allowed 4 MiB and no more`() throws {
     let text = #"{"schemaVersion":2,"manifests":[]}"#
     let padding = String(repeating: " ", count: (4 << 20) - text.utf8.count)
     #expect(try ImageIndex(parsing: Array((text + padding).utf8), as: index).manifests.isEmpty)

@@ -54,7 +54,7 @@ struct PlatformTests {
       ("linux/amd64", [], nil),
     ] as [(String, [String], Int?)]
   )
-  func `the nearest platform that runs is chosen`(
+  func `I6: the nearest platform that runs is chosen`(
     request: String,
     candidates: [String],
     expected: Int?

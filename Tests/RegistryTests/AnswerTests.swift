@@ -106,7 +106,7 @@ struct AnswerTests {
       ("application/json", #"{"schemaVersion":1}"#, .document(.schema1Manifest)),
     ] as [(String, String, RequestFault)]
   )
-  func `a sender and a document that disagree are refused`(
+  func `I12: a sender and a document that disagree are refused`(
     type: String,
     body: String,
     expected: RequestFault

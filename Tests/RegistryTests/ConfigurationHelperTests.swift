@@ -126,7 +126,7 @@ struct ConfigurationHelperTests {
   @Test(arguments: [
     "../evil", "a/b", "a b", "a;b", "$(x)", "ä", "-\n", String(repeating: "x", count: 129),
   ])
-  func `a name that is no name is refused`(name: String) async throws {
+  func `X19: a name that is no name is refused`(name: String) async throws {
     var machine = try machine(nil)
     try machine.writeProgram("evil", Self.answer)
     let configuration = ["credHelpers": ["a.io": name]]
@@ -137,7 +137,7 @@ struct ConfigurationHelperTests {
     }
   }
 
-  @Test func `only programs in absolute directories of PATH are found`() async throws {
+  @Test func `X19: only programs in absolute directories of PATH are found`() async throws {
     var machine = try machine(Self.answer)
     let directory = machine.path("bin").string
     machine.environment["PATH"] = nil
@@ -186,7 +186,7 @@ struct ConfigurationHelperTests {
   ]
 
   @Test(.timeLimit(.minutes(15)), arguments: failureRows)
-  func `a helper that fails is an error that shows nothing it said`(
+  func `X19: a helper that fails is an error that shows nothing it said`(
     _ row: FailureRow
   ) async throws {
     await expect(row.fault, try machine(row.script))
@@ -204,7 +204,7 @@ struct ConfigurationHelperTests {
       "exec sleep 1000", "sleep 1000", "trap '' TERM; sleep 1000", "exec >&-; sleep 1000",
     ]
   )
-  func `a helper that hangs is killed with all it started`(script: String) async throws {
+  func `X19: a helper that hangs is killed with all it started`(script: String) async throws {
     let machine = try machine(
       "sleep 1000 & echo $$ $! > \"$HOME/pids.tmp\"; mv \"$HOME/pids.tmp\" \"$HOME/pids\"; \(script)"
     )

@@ -50,7 +50,7 @@ import Testing
   }
 
   @Test(arguments: Elsewhere.allCases, Kind.allCases)
-  func `no credentials follow to another place`(
+  func `X16: no credentials follow to another place`(
     _ elsewhere: Elsewhere,
     _ kind: Kind
   ) async throws {
@@ -269,7 +269,7 @@ import Testing
 
   // MARK: Secrets in words
 
-  @Test func `no error and no event holds a secret`() async throws {
+  @Test func `X20: no error and no event holds a secret`() async throws {
     let issuer = TokenIssuer(.init { $0.accounts = ["anna": "pa55word"] })
     let registry = try ScriptedRegistry(authentication: .bearer(issuer))
     let other = try ScriptedRegistry()

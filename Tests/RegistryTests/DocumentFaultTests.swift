@@ -120,7 +120,7 @@ import Testing
     #expect(try place.blobs() == [:])
   }
 
-  @Test func `a digest is believed more than anything the registry says`() async throws {
+  @Test func `I21: a digest is believed more than anything the registry says`() async throws {
     let registry = try ScriptedRegistry()
     let other = TestImage(layerByteCounts: [3000], seed: 9)
     Self.image.push(to: registry.contents, "app")
@@ -193,7 +193,7 @@ import Testing
     #expect(Array(try place.blobs().keys) == [Self.image.manifest.digest])
   }
 
-  @Test func `a configuration of gigabytes is not asked for`() async throws {
+  @Test func `X21: a configuration of gigabytes is not asked for`() async throws {
     let registry = try ScriptedRegistry()
     let text = String(decoding: Self.image.manifest.bytes.all, as: UTF8.self).replacing(
       "\"size\":\(Self.image.configuration.bytes.byteCount)",
@@ -276,7 +276,7 @@ import Testing
     #expect(registry.requests(.anyManifest).count == 2)
   }
 
-  @Test func `indexes in indexes end at the limit`() async throws {
+  @Test func `I3: indexes in indexes end at the limit`() async throws {
     let registry = try ScriptedRegistry()
     Self.image.push(to: registry.contents, "app", tag: nil)
     var part = TestImage.index([("linux/amd64", Self.image)])

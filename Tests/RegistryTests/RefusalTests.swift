@@ -174,7 +174,7 @@ import Testing
     #expect(try place.names() == [])
   }
 
-  @Test func `a message of a server is cut and escaped`() async throws {
+  @Test func `X29: a message of a server is cut and escaped`() async throws {
     let registry = try ScriptedRegistry()
     let text = "a\\u001b[31m" + String(repeating: "x", count: 20_000)
     registry.on(

@@ -57,7 +57,8 @@ struct SecurityTests {
   // MARK: Elsewhere
 
   @Test(arguments: ["https://127.0.0.1/x", "https://localhost:8443/x", "https://[::1]/x"])
-  func `a registry on a private network sends nobody to this machine`(location: String) throws {
+  func `X17: a registry on a private network sends nobody to this machine`(location: String) throws
+  {
     let origin = try #require(WebLocation("https://10.0.0.1/"))
     #expect(throws: RefusedLocation.privateAddress(location)) {
       try RedirectRules(origin: origin).next(location, from: origin)

@@ -263,7 +263,7 @@ import Testing
   }
 
   @Test(arguments: ["gone", "short", "long", "a link"])
-  func `a blob of the cache that is not to be trusted is fetched again`(
+  func `X12: a blob of the cache that is not to be trusted is fetched again`(
     _ fault: String
   ) async throws {
     let registry = try registry()

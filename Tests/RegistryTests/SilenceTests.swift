@@ -26,7 +26,7 @@ import Testing
   }
 
   @Test(arguments: [(Reply.Place.head(0), RequestFault.noAnswer), (.body(300_000), .stalled)])
-  func `a server that stays silent is given up`(
+  func `X25: a server that stays silent is given up`(
     _ silence: Reply.Place,
     _ fault: RequestFault
   ) async throws {

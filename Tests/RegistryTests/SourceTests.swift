@@ -338,7 +338,7 @@ import Testing
     }
   }
 
-  @Test func `a foreign layer is fetched only with leave`() async throws {
+  @Test func `X18: a foreign layer is fetched only with leave`() async throws {
     let foreign = try Foreign()
     let refused = try await foreign.pull(isAllowed: false)
     guard case .foreignLayer(let digest, _)? = refused.error else {
@@ -355,7 +355,7 @@ import Testing
     #expect(foreign.server.requests.allSatisfy { $0.authorization == nil })
   }
 
-  @Test func `a foreign layer that the registry has is taken from there`() async throws {
+  @Test func `B13: a foreign layer that the registry has is taken from there`() async throws {
     let foreign = try Foreign()
     foreign.registry.contents.put(
       blob: Self.image.layers[0].bytes,
@@ -367,7 +367,7 @@ import Testing
     #expect(foreign.server.connectionCount == 0)
   }
 
-  @Test func `a foreign layer is not fetched over a plain connection`() async throws {
+  @Test func `X18: a foreign layer is not fetched over a plain connection`() async throws {
     let foreign = try Foreign(isSecure: false)
     let outcome = try await foreign.pull(isAllowed: true)
     #expect(

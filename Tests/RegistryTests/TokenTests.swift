@@ -347,7 +347,7 @@ import Testing
   ]
 
   @Test(arguments: challengeRows)
-  func `nobody goes to a realm like that`(_ row: ChallengeRow) async throws {
+  func `X17: nobody goes to a realm like that`(_ row: ChallengeRow) async throws {
     let registry = try ScriptedRegistry()
     let challenge = HeaderField("WWW-Authenticate", row.testDescription)
     registry.on(.any, .status(401, [challenge]))

@@ -343,7 +343,7 @@ import Testing
   }
 
   /// More than the descriptor says never gets to the disk, however much comes.
-  @Test func `a layer without end is cut off`() async throws {
+  @Test func `X21: a layer without end is cut off`() async throws {
     let registry = try ScriptedRegistry()
     Self.image.push(to: registry.contents, "app")
     registry.on(
