@@ -77,9 +77,9 @@ extension AdditionWarning.Kind {
     switch self {
     case .socket: "socket left out"
     case .cache: "the cache of banger-fs left out"
-    case .extendedAttribute(let refusal): refusal.warningText
+    case .extendedAttribute(let refusal): refusal.text
     case .merge(let kind): kind.text
-    case .archive(let text): text
+    case .archive(let kind): kind.text
     }
   }
 }

@@ -4,18 +4,33 @@
 // Sources: xattr(7); capabilities(7), "File capability versioning"; acl(5).
 
 /// Why an attribute of a layer is left out of the tree.
-package enum ExtendedAttributeRefusal: Hashable, Sendable {
+///
+/// Raw values are the codes that programs know the reasons by; they never change.
+package enum ExtendedAttributeRefusal: String, Sendable, CaseIterable {
   /// A label of the machine that built the image, or a mark of an overlay file system.
-  case notPartOfTheImage
+  case notPartOfTheImage = "label-or-overlay-mark"
   /// Not in the namespaces `user.`, `trusted.`, `security.`, or a POSIX ACL.
-  case unknownNamespace
+  case unknownNamespace = "attribute-namespace"
   /// `user.` on something that is neither a regular file nor a directory, an ACL on a symbolic link,
   /// a default ACL on anything but a directory: Linux has no such thing.
-  case notAllowedOnThisType
+  case notAllowedOnThisType = "attribute-on-this-type"
   /// A capability or an ACL that the kernel would not read.
-  case malformed
+  case malformed = "malformed-attribute"
   /// A name over 255 bytes, or a value over 64 KiB. Source: xattr(7), XATTR_NAME_MAX, XATTR_SIZE_MAX.
-  case tooLarge
+  case tooLarge = "attribute-too-large"
+}
+
+extension ExtendedAttributeRefusal {
+  /// The refusal as people read it.
+  package var text: String {
+    switch self {
+    case .notPartOfTheImage: "label or overlay mark left out"
+    case .unknownNamespace: "extended attribute of an unknown namespace left out"
+    case .notAllowedOnThisType: "extended attribute that this type of file cannot have left out"
+    case .malformed: "malformed capability or ACL left out"
+    case .tooLarge: "too large extended attribute left out"
+    }
+  }
 }
 
 extension ExtendedAttribute {

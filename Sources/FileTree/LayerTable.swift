@@ -2,7 +2,7 @@
 // LayerTableBuilder, or mapped from an index file.
 
 package import FlatArrays
-import Offsets
+package import Offsets
 
 /// The entries of one layer with the pools they point into.
 package struct LayerTable: Sendable {
@@ -81,6 +81,30 @@ package struct LayerTable: Sendable {
     guard entry.name.count > 0 else { return directory }
     return directory.isEmpty
       ? slice(entry.name).array : directory + [UInt8(ascii: "/")] + slice(entry.name).array
+  }
+
+  /// The path of the member whose header is at `header`, with the name that the archive has for
+  /// a whiteout or an opaque mark; `nil` where no member begins.
+  ///
+  /// Looks it up by halves: members are in the order of their stream.
+  package func memberPath(at header: TarOffset) -> [UInt8]? {
+    var (low, high) = (0, entries.count)
+    while low < high {
+      let middle = low + (high - low) / 2
+      if entries[middle].header < header { low = middle + 1 } else { high = middle }
+    }
+    guard low < entries.count, entries[low].header == header else { return nil }
+    let entry = entries[low]
+    let mark =
+      switch entry.kind {
+      case .whiteout: ".wh."
+      case .opaque: ".wh..wh..opq"
+      default: ""
+      }
+    if mark.isEmpty { return path(of: entry) }
+    let directory = slice(entry.directory).array
+    let slash = directory.isEmpty ? [] : [UInt8(ascii: "/")]
+    return directory + slash + Array(mark.utf8) + slice(entry.name).array
   }
 
   package func extendedAttributes(of entry: LayerEntry) -> ExtendedAttributes {

@@ -10,6 +10,7 @@ import SystemPackage
 
 /// The image that was chosen in an open archive; the index lists it alone.
 final class DockerArchive: ImageSource {
+  let statesMediaTypes = false
   let index: ImageIndex
   private let contents: ArchiveContents
   private let parts: [Digest: Part]

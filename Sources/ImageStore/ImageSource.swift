@@ -20,9 +20,14 @@ package protocol ImageSource: AnyObject, Sendable {
 
   /// Where a blob is, for messages; use `openBlob` to read it.
   func place(of digest: Digest) -> FilePath
+
+  /// Whether media types are what somebody wrote, and not made up by whoever reads the place.
+  var statesMediaTypes: Bool { get }
 }
 
 extension ImageSource {
+  package var statesMediaTypes: Bool { true }
+
   /// The bytes of a document, with size and digest checked.
   ///
   /// Taken from the descriptor where it embeds them, else from the blob.

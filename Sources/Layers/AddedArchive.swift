@@ -56,7 +56,10 @@ extension HostSnapshot {
       cache: cache
     )
     var warnings = AdditionWarnings(name)
-    for warning in index.warnings { warnings.note(.archive(warning.text), at: nil) }
+    for warning in index.warnings {
+      let path = warning.member.flatMap { index.table.memberPath(at: $0) }
+      warnings.note(.archive(warning.kind), at: path, count: Int(clamping: warning.count))
+    }
     return AddedLayer(
       table: index.table,
       role: .overlay,

@@ -91,7 +91,7 @@ package struct AdditionWarning: Equatable, Sendable {
     case extendedAttribute(ExtendedAttributeRefusal)
     case merge(TreeWarning.Kind)
     /// Of an archive.
-    case archive(String)
+    case archive(LayerWarning.Kind)
   }
 
   /// The option, with its value.
@@ -111,11 +111,11 @@ struct AdditionWarnings {
     self.name = name
   }
 
-  mutating func note(_ kind: AdditionWarning.Kind, at path: [UInt8]?) {
+  mutating func note(_ kind: AdditionWarning.Kind, at path: [UInt8]?, count: Int = 1) {
     if let known = all.firstIndex(where: { $0.kind == kind }) {
-      all[known].count += 1
+      all[known].count += count
     } else {
-      all.append(AdditionWarning(name: name, kind: kind, count: 1, first: path))
+      all.append(AdditionWarning(name: name, kind: kind, count: count, first: path))
     }
   }
 }

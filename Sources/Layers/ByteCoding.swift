@@ -30,6 +30,8 @@ struct ByteDecoder {
     return Value(littleEndian: value)
   }
 
+  var isAtEnd: Bool { rest.isEmpty }
+
   mutating func nextRun() -> [UInt8]? {
     guard let count = next(UInt32.self), Int(count) <= rest.count else { return nil }
     defer { rest.removeFirst(Int(count)) }

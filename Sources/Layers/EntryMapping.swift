@@ -6,22 +6,39 @@ import Offsets
 import TarFormat
 
 struct EntryMapping {
-  var table = LayerTableBuilder()
+  var table: LayerTableBuilder
   private(set) var counter = WarningCounter()
+
+  /// 1901 to 2310: what e2fsprogs reads back of an inode's 34 bits of seconds.
+  ///
+  /// Source: Linux
+  /// Documentation/filesystems/ext4/inodes.rst, "Inode Timestamps".
+  private static let ext4Seconds = -(Int64(1) << 31)..<((Int64(2) << 32) + (Int64(1) << 31))
+
+  init(limits: TreeLimits = TreeLimits()) {
+    table = LayerTableBuilder(limits: limits)
+  }
 
   mutating func add(_ member: borrowing TarMember) throws(TreeError) {
     let header = member.header
+    noteOddPath(of: member)
     let path = try normalize(member.path, at: header)
     switch Whiteout.meaning(of: EntryPath.split(path).name) {
     case .malformedWhiteout:
       throw .malformedWhiteout(path: member.path, member: header)
     case .whiteout(let hidden):
+      noteOddWhiteout(member)
       let directory = EntryPath.split(path).directory
       let target = directory.isEmpty ? Array(hidden) : directory + [slash] + hidden
       try append(.whiteout, at: target, member)
     case .opaque:
+      noteOddWhiteout(member)
       try append(.opaque, at: Array(EntryPath.split(path).directory), member)
-    case .ordinary, .unionBookkeeping:
+    case .ordinary:
+      if !Self.ext4Seconds.contains(member.modificationSeconds) { note(.timeOutOfRange, member) }
+      try append(try content(of: member), at: path, member)
+    case .unionBookkeeping:
+      note(.unionBookkeeping, member)
       try append(try content(of: member), at: path, member)
     }
   }
@@ -61,7 +78,9 @@ struct EntryMapping {
     }
   }
 
-  private func content(of member: borrowing TarMember) throws(TreeError) -> EntryContent {
+  private mutating func content(
+    of member: borrowing TarMember
+  ) throws(TreeError) -> EntryContent {
     switch member.kind {
     case .directory: .directory
     case .regular:
@@ -73,8 +92,7 @@ struct EntryMapping {
         }
       )
     case .symbolicLink: .symbolicLink(target: member.linkTarget)
-    case .hardLink:
-      .hardLink(target: try normalize(member.linkTarget, at: member.header, aboveRoot: .clamp))
+    case .hardLink: .hardLink(target: try hardLinkTarget(of: member))
     case .characterDevice:
       .characterDevice(major: member.deviceMajor, minor: member.deviceMinor)
     case .blockDevice: .blockDevice(major: member.deviceMajor, minor: member.deviceMinor)
@@ -82,26 +100,76 @@ struct EntryMapping {
     }
   }
 
+  private mutating func hardLinkTarget(
+    of member: borrowing TarMember
+  ) throws(TreeError) -> [UInt8] {
+    let target = try normalize(member.linkTarget, at: member.header, aboveRoot: .clamp)
+    if member.linkTarget.first == slash { note(.absoluteLinkTarget, member) }
+    guard hasParent(member.linkTarget) else { return target }
+    note(.parentInLinkTarget, member)
+    do {
+      _ = try EntryPath.normalize(member.linkTarget)
+    } catch {
+      note(.linkTargetAboveRoot, member)
+    }
+    return target
+  }
+
   /// The attributes that the tree keeps; the others are counted.
+  ///
+  /// Those of a hard link only say whether it agrees with its target, whose are counted.
   private mutating func extendedAttributes(
     of member: borrowing TarMember,
     as kind: EntryKind
   ) -> [ExtendedAttribute] {
-    if member.attributes.isEmpty || kind == .hardLink || kind == .whiteout || kind == .opaque {
-      return []
-    }
+    if member.attributes.isEmpty || kind == .whiteout || kind == .opaque { return [] }
     var kept: [ExtendedAttribute] = []
     for range in member.attributes {
       let attribute = ExtendedAttribute(
         name: Array(member.attributeBytes[range.name]),
         value: Array(member.attributeBytes[range.value])
       )
-      if let refusal = attribute.refusal(on: kind) {
-        counter.note(refusal.warningText, at: member.header)
+      if let refusal = attribute.refusal(on: kind == .hardLink ? .regular : kind) {
+        if kind != .hardLink { counter.note(.attribute(refusal), at: member.header) }
       } else {
         kept.append(attribute)
       }
     }
     return kept
+  }
+}
+
+// MARK: - Oddities
+
+extension EntryMapping {
+  private mutating func note(_ kind: EntryWarning, _ member: borrowing TarMember) {
+    counter.note(.entry(kind), at: member.header)
+  }
+
+  private mutating func noteOddPath(of member: borrowing TarMember) {
+    if member.path.first == slash { note(.absolutePath, member) }
+    if hasParent(member.path) { note(.parentInPath, member) }
+    if member.kind == .regular, member.path.last == slash { note(.slashAfterFileName, member) }
+  }
+
+  private mutating func noteOddWhiteout(_ member: borrowing TarMember) {
+    if member.kind != .regular || member.size > 0 { note(.oddWhiteout, member) }
+  }
+
+  /// Whether a component of the path is `..`.
+  private func hasParent(_ path: [UInt8]) -> Bool {
+    var dotCount = 0
+    var isDots = true
+    for byte in path {
+      if byte == slash {
+        if isDots, dotCount == 2 { return true }
+        (dotCount, isDots) = (0, true)
+      } else if byte == UInt8(ascii: ".") {
+        dotCount += 1
+      } else {
+        isDots = false
+      }
+    }
+    return isDots && dotCount == 2
   }
 }

@@ -12,7 +12,7 @@ struct HostDirectoryWalk {
   private let owner: AddedOwner
   private let snapshot: HostSnapshot
   private let cache: CacheDirectory
-  private var builder = HostLayerBuilder()
+  private var builder: HostLayerBuilder
   private var warnings: AdditionWarnings
   /// The first paths of files that have several names.
   private var firstPaths: [HostIdentity: [UInt8]] = [:]
@@ -63,6 +63,7 @@ struct HostDirectoryWalk {
     self.owner = owner
     self.snapshot = snapshot
     self.cache = cache
+    builder = HostLayerBuilder(limits: snapshot.limits)
     warnings = AdditionWarnings(name)
     do {
       current = try HostFile.open(root, O_RDONLY | O_DIRECTORY)

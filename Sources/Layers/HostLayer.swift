@@ -35,10 +35,14 @@ struct AddedLayer: Sendable {
 
 /// Collects entries.
 struct HostLayerBuilder {
-  private var table = LayerTableBuilder()
+  private var table: LayerTableBuilder
   /// Of the files' contents, by entry.
   private var contents: [Int: Digest] = [:]
   private(set) var count = 0
+
+  init(limits: LayerLimits) {
+    table = LayerTableBuilder(limits: limits.tree)
+  }
 
   /// Adds an entry; its position is its number.
   mutating func append(
@@ -136,7 +140,7 @@ extension EntryAttributes {
 
 extension HostSnapshot {
   func layer(of files: [AddedFile], option: String) throws(LayersError) -> AddedLayer {
-    var builder = HostLayerBuilder()
+    var builder = HostLayerBuilder(limits: limits)
     let names = files.map { additionName(option, $0.host.rawBytes + Array(":".utf8) + $0.guest) }
     for (file, name) in zip(files, names) {
       try named(name) { () throws(AdditionFault) in try add(file, to: &builder) }
@@ -188,7 +192,7 @@ extension HostSnapshot {
   }
 
   func layer(of links: [AddedLink], option: String) throws(LayersError) -> AddedLayer {
-    var builder = HostLayerBuilder()
+    var builder = HostLayerBuilder(limits: limits)
     let names = links.map { additionName(option, $0.path) }
     for (link, name) in zip(links, names) {
       try named(name) { () throws(AdditionFault) in

@@ -25,11 +25,11 @@ struct SnapshotContent {
 
 struct HostSnapshot {
   let scratch: ScratchFile
+  /// What layers of images are held to.
+  let limits: LayerLimits
 
   /// How often a file is read that changes meanwhile, before it is given up.
   private static let attempts = 4
-  /// What layers of images are held to.
-  private static let limits = TarLimits()
   /// 1 MiB: whole blocks.
   private static let windowByteCount = 1 << 20
 
@@ -44,8 +44,8 @@ struct HostSnapshot {
       let before = try status(of: file, at: path)
       guard before.type == S_IFREG else { throw .host(path, .notARegularFile) }
       let byteCount = UInt64(max(before.st_size, 0))
-      if byteCount > Self.limits.fileSize {
-        throw .host(path, .tooLarge(limit: Self.limits.fileSize))
+      if byteCount > limits.tar.fileSize {
+        throw .host(path, .tooLarge(limit: limits.tar.fileSize))
       }
       let segments = try copy(file, byteCount: byteCount, at: path)
       guard let segments, try status(of: file, at: path).isUnchanged(since: before) else {
@@ -73,7 +73,7 @@ struct HostSnapshot {
     var segments: [DataSegment] = []
     var position: UInt64 = 0
     while let run = try dataRun(of: file, from: position, byteCount: byteCount, at: path) {
-      if segments.count == Self.limits.sparseSegments {
+      if segments.count == limits.tar.sparseSegments {
         throw .host(path, .tooManyHoles(limit: segments.count))
       }
       let wanted = UInt64(run.count)

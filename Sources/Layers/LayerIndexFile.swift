@@ -11,7 +11,7 @@ import SeekableCompression
 /// Writing and mapping index files.
 package enum LayerIndexFile {
   /// Changes whenever what a pass would write changes: files of another version are not read.
-  static let version: UInt32 = 2
+  static let version: UInt32 = 3
   /// "BNGRIDX" and a newline, which text-mode damage would change.
   private static let magic: UInt64 = 0x0A58_4449_5247_4E42
   /// Digest of everything behind it but the windows, which have checksums of their own.
@@ -120,7 +120,7 @@ package enum LayerIndexFile {
   private static func encodeWarnings(_ warnings: [LayerWarning]) -> [UInt8] {
     var bytes = ByteEncoder()
     for warning in warnings {
-      bytes.append(Array(warning.text.utf8))
+      bytes.append(Array(warning.kind.code.utf8))
       bytes.append(warning.count)
       switch warning.first {
       case .blob(let offset):
@@ -130,6 +130,8 @@ package enum LayerIndexFile {
         bytes.append(UInt8(1))
         bytes.append(offset.bytes)
       }
+      // No member begins there: it would wrap around.
+      bytes.append(warning.member?.bytes ?? .max)
     }
     return bytes.bytes
   }
@@ -261,15 +263,19 @@ package enum LayerIndexFile {
   private static func decodeWarnings(_ bytes: [UInt8]) -> [LayerWarning]? {
     var decoder = ByteDecoder(bytes)
     var warnings: [LayerWarning] = []
-    while let text = decoder.nextRun() {
-      guard let count = decoder.next(UInt64.self), let space = decoder.next(UInt8.self),
-        let offset = decoder.next(UInt64.self)
+    while !decoder.isAtEnd {
+      // Nothing may be left over: the checksum is that of the warnings written again.
+      guard let code = decoder.nextRun(),
+        let kind = LayerWarning.Kind(code: String(decoding: code, as: UTF8.self)),
+        let count = decoder.next(UInt64.self), let space = decoder.next(UInt8.self), space <= 1,
+        let offset = decoder.next(UInt64.self), let member = decoder.next(UInt64.self)
       else { return nil }
       warnings.append(
         LayerWarning(
-          text: String(decoding: text, as: UTF8.self),
+          kind: kind,
           count: count,
-          first: space == 0 ? .blob(BlobOffset(offset)) : .tar(TarOffset(offset))
+          first: space == 0 ? .blob(BlobOffset(offset)) : .tar(TarOffset(offset)),
+          member: member == .max ? nil : TarOffset(member)
         )
       )
     }

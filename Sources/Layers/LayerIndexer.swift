@@ -23,7 +23,7 @@ package struct LayerIndexer: ~Copyable {
   private let diffID: Digest?
   private var decoder: BlobIndexer
   private var scanner: TarScanner
-  private var mapping = EntryMapping()
+  private var mapping: EntryMapping
   private var census = DataCensus()
   /// `nil` where whoever provides the bytes has hashed them.
   private var blobHash: DigestHasher?
@@ -41,7 +41,7 @@ package struct LayerIndexer: ~Copyable {
     _ source: any ByteSource,
     blobDigest: Digest,
     diffID: Digest?,
-    limits: CompressionLimits = CompressionLimits(),
+    limits: LayerLimits = LayerLimits(),
     hashesBlob: Bool = true,
     progress: ByteProgress = { _ in }
   ) throws(LayersError) -> LayerIndex {
@@ -62,13 +62,14 @@ package struct LayerIndexer: ~Copyable {
   private init(
     blobDigest: Digest,
     diffID: Digest?,
-    limits: CompressionLimits,
+    limits: LayerLimits,
     hashesBlob: Bool
   ) throws(CompressionError) {
     self.blobDigest = blobDigest
     self.diffID = diffID
-    decoder = try BlobIndexer(limits: limits)
-    scanner = TarScanner()
+    decoder = try BlobIndexer(limits: limits.compression)
+    scanner = TarScanner(limits: limits.tar)
+    mapping = EntryMapping(limits: limits.tree)
     blobHash = hashesBlob ? DigestHasher(blobDigest.algorithm) : nil
     tarHash = DigestHasher(diffID?.algorithm ?? .sha256)
   }

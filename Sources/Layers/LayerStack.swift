@@ -83,7 +83,7 @@ struct LayerStack: Sendable {
 
   mutating func add(_ additions: [Addition]) throws(LayersError) {
     if additions.isEmpty { return }
-    let snapshot = HostSnapshot(scratch: try openScratch())
+    let snapshot = HostSnapshot(scratch: try openScratch(), limits: store.limits)
     for addition in additions {
       layers.append(.added(try layer(of: addition, snapshot)))
     }
@@ -134,7 +134,8 @@ struct LayerStack: Sendable {
       merged = try TreeBuilder.merge(
         layers.map(\.table),
         lowerLinks: lowerLinks,
-        roles: layers.map(\.role)
+        roles: layers.map(\.role),
+        limits: store.limits.tree
       )
     } catch {
       throw name(error)
@@ -212,8 +213,7 @@ struct LayerStack: Sendable {
       if let known = found.firstIndex(where: { $0.name == name && $0.kind == kind }) {
         found[known].count += 1
       } else {
-        let entry = layer.table.entries.first { $0.header == place.member }
-        let path = entry.map { layer.table.path(of: $0) }
+        let path = layer.table.memberPath(at: place.member)
         found.append(AdditionWarning(name: name, kind: kind, count: 1, first: path))
       }
     }

@@ -5,7 +5,7 @@ import FlatArrays
 package import ImageStore
 package import OCISpec
 import Offsets
-package import SeekableCompression
+import SeekableCompression
 import SystemPackage
 
 package struct LayerStore: Sendable {
@@ -15,7 +15,7 @@ package struct LayerStore: Sendable {
   package static let defaultCopyByteLimit: UInt64 = 8 << 30
 
   let cache: CacheDirectory
-  let limits: CompressionLimits
+  let limits: LayerLimits
   let copyByteLimit: UInt64
   /// Told what could not be kept in the cache.
   ///
@@ -24,7 +24,7 @@ package struct LayerStore: Sendable {
 
   package init(
     cache: CacheDirectory,
-    limits: CompressionLimits = CompressionLimits(),
+    limits: LayerLimits = LayerLimits(),
     copyByteLimit: UInt64 = LayerStore.defaultCopyByteLimit,
     note: @escaping @Sendable (ImageStoreError) -> Void
   ) {

@@ -32,7 +32,7 @@ package struct BlobIndexer: ~Copyable, Sendable {
     spacing: UInt64 = SeekTable.defaultSpacing,
     limits: CompressionLimits = CompressionLimits()
   ) throws(CompressionError) {
-    let stream = try BlobStream()
+    let stream = try BlobStream(zstdWindowByteLimit: limits.zstdWindowByteCount)
     let recorder = try PointRecorder(spacing: spacing)
     let probe = try WindowProbe()
     self.limits = limits

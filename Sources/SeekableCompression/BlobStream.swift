@@ -24,10 +24,10 @@ struct BlobStream: ~Copyable, Sendable {
   private var zstd: ZstdStream
   private var plainPosition = BlobOffset.zero
 
-  init() throws(CompressionError) {
+  init(zstdWindowByteLimit: UInt64) throws(CompressionError) {
     // First all that can fail: a half-made value of move-only parts could not be taken apart.
     let gzip = try GzipStream()
-    let zstd = try ZstdStream()
+    let zstd = try ZstdStream(windowByteLimit: zstdWindowByteLimit)
     self.gzip = gzip
     self.zstd = zstd
   }

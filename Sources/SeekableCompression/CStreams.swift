@@ -87,7 +87,8 @@ struct ZstdDecompressor: ~Copyable, Sendable {
 
   init() throws(CompressionError) {
     guard let context = ZSTD_createDCtx() else { throw .outOfMemory }
-    let limit = Int32(CompressionLimits.zstdWindowLog)
+    // What a frame may need is asked of its header, before the library sees it.
+    let limit = Int32(CompressionLimits.largestZstdWindowByteCount.trailingZeroBitCount)
     guard ZSTD_isError(ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, limit)) == 0 else {
       ZSTD_freeDCtx(context)
       throw .outOfMemory

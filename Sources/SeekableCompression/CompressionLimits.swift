@@ -17,17 +17,22 @@ package struct CompressionLimits: Sendable, Equatable {
   /// extreme.
   package var freeByteCount: UInt64 = 4 << 30
 
+  /// The largest zstd window: 128 MiB, what `zstd --long` makes and `zstd -d` accepts.
+  ///
+  /// A decoder allocates this much for a frame that asks for it.
+  package var zstdWindowByteCount: UInt64 = 1 << 27
+
+  /// What `zstdWindowByteCount` may be raised to: 2 GiB, all that the library can do.
+  ///
+  /// Source: zstd.h, ZSTD_WINDOWLOG_MAX_64.
+  package static let largestZstdWindowByteCount: UInt64 = 1 << 31
+
   package init() {}
 
   /// The bound that was met.
   package enum Bound: Equatable, Sendable {
     case decodedByteCount, ratio
   }
-
-  /// The largest zstd window: 2^27 bytes, 128 MiB, what `zstd --long` makes and `zstd -d` accepts.
-  ///
-  /// A decoder allocates this much for a frame that asks for it.
-  package static let zstdWindowLog = 27
 
   /// The bound that `decoded` bytes out of `stored` exceed, and its value in bytes.
   package func exceeded(decoded: UInt64, stored: UInt64) -> (bound: Bound, limit: UInt64)? {

@@ -120,6 +120,37 @@ package enum CompressionWarning: Equatable, Sendable {
   case trailingJunk(at: BlobOffset)
 }
 
+extension CompressionWarning {
+  /// Raw values are the codes that programs know the kinds by; they never change.
+  package enum Kind: String, Sendable, CaseIterable {
+    case trailingPadding = "trailing-padding"
+    case trailingJunk = "trailing-junk"
+  }
+
+  package var kind: Kind {
+    switch self {
+    case .trailingPadding: .trailingPadding
+    case .trailingJunk: .trailingJunk
+    }
+  }
+
+  package var position: BlobOffset {
+    switch self {
+    case .trailingPadding(let offset), .trailingJunk(let offset): offset
+    }
+  }
+}
+
+extension CompressionWarning.Kind {
+  /// The kind as people read it.
+  package var text: String {
+    switch self {
+    case .trailingPadding: "padding after the last gzip member"
+    case .trailingJunk: "ignored bytes after the last gzip member"
+    }
+  }
+}
+
 extension CompressionWarning: CustomStringConvertible {
   package var description: String {
     switch self {

@@ -28,7 +28,9 @@ package struct SpanDecoder: ~Copyable, Sendable {
     window: UnsafeRawBufferPointer,
     source: any ByteSource
   ) throws(CompressionError) {
-    var stream = try BlobStream()
+    // Whoever made the point has let the frame pass.
+    let windowByteLimit = CompressionLimits.largestZstdWindowByteCount
+    var stream = try BlobStream(zstdWindowByteLimit: windowByteLimit)
     let input = HeapBytes(byteCount: SpanDecoder.inputByteCount)
     try stream.resume(codec, at: point, window: window, source: source, scratch: input.bytes)
     self.stream = stream

@@ -19,8 +19,11 @@ struct ZstdHeaderReader {
   }
 
   private(set) var bytes: [UInt8] = []
+  /// The largest window that a frame may need.
+  private let windowByteLimit: UInt64
 
-  init() {
+  init(windowByteLimit: UInt64) {
+    self.windowByteLimit = windowByteLimit
     bytes.reserveCapacity(ZstdHeaderReader.longestByteCount)
   }
 
@@ -54,10 +57,9 @@ struct ZstdHeaderReader {
     guard dictionary == 0 else {
       throw .dictionaryNeeded(identifier: UInt32(truncatingIfNeeded: dictionary), frameAt: start)
     }
-    let limit = UInt64(1) << CompressionLimits.zstdWindowLog
     let window = windowByteCount(layout)
-    guard window <= limit else {
-      throw .windowTooLarge(byteCount: window, limit: limit, frameAt: start)
+    guard window <= windowByteLimit else {
+      throw .windowTooLarge(byteCount: window, limit: windowByteLimit, frameAt: start)
     }
   }
 

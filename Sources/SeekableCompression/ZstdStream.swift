@@ -14,14 +14,15 @@ struct ZstdStream: ~Copyable, Sendable {
 
   private var context: ZstdDecompressor
   private var phase = Phase.header
-  private var header = ZstdHeaderReader()
+  private var header: ZstdHeaderReader
   private var frameStart = BlobOffset.zero
   /// The library may hold decoded bytes back: it ran out of room.
   private var mayHoldOutput = false
   private(set) var position = BlobOffset.zero
 
-  init() throws(CompressionError) {
+  init(windowByteLimit: UInt64) throws(CompressionError) {
     context = try ZstdDecompressor()
+    header = ZstdHeaderReader(windowByteLimit: windowByteLimit)
   }
 
   var isBetweenFrames: Bool {

@@ -88,15 +88,23 @@ struct AttributeCollector {
 
   /// Hands the attributes to `member`, whose own are empty: one per name, by ascending name.
   ///
-  /// Of several records with one name the last preferred one counts, else the last. Sorted rather
-  /// than searched: a hostile header holds a hundred thousand records.
-  mutating func finish(into member: inout TarMember, limits: TarLimits) throws(TarError) {
+  /// Of several records with one name the last preferred one counts, else the last; that is noted if
+  /// they disagree. Sorted rather than searched: a hostile header holds a hundred thousand records.
+  mutating func finish(
+    into member: inout TarMember,
+    limits: TarLimits,
+    warnings: inout WarningTally
+  ) throws(TarError) {
     if entries.isEmpty { return }
     if entries.count > 1 { sort() }
     var listByteCount = 0
     for index in entries.indices {
       let attribute = entries[index].attribute
       if index + 1 < entries.count, haveSameName(attribute, entries[index + 1].attribute) {
+        let next = entries[index + 1].attribute
+        if bytes[attribute.value] != bytes[next.value] {
+          warnings.note(.repeatedRecord, at: member.header)
+        }
         continue
       }
       listByteCount += attribute.name.count + 1

@@ -26,7 +26,7 @@ struct MemberAssembler {
 
   var phase = Phase.header
   var member = TarMember()
-  private(set) var warnings = WarningTally()
+  var warnings = WarningTally()
   private let limits: TarLimits
   private var extensions = PendingExtensions()
   private var sparseText = SparseTextReader()
@@ -152,7 +152,7 @@ struct MemberAssembler {
     member.kind = TypeFlag.kind(of: flag, pathEndsInSlash: member.path.last == Byte.slash)
     try readLinkTarget(of: block, at: start)
     try readInode(of: block, dialect: dialect, at: start)
-    try extensions.attributes.finish(into: &member, limits: limits)
+    try extensions.attributes.finish(into: &member, limits: limits, warnings: &warnings)
     let size = try dataByteCount(of: block, at: start)
     guard member.kind == .regular else {
       if form != .none { throw .unsupportedSparse(at: start) }
@@ -225,6 +225,7 @@ struct MemberAssembler {
     at start: TarOffset
   ) throws(TarError) {
     let mode = try TarHeader.number(HeaderLayout.mode, of: block, at: start)
+    warnings.noteNumbers(of: block, mode: mode, at: start, extensions: extensions)
     member.mode = UInt16(truncatingIfNeeded: mode) & 0o7777
     member.userID =
       if let owner = extensions.userID { owner } else {

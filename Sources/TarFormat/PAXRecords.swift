@@ -53,6 +53,14 @@ enum PAXPrefix {
   static let schilyAttribute = [UInt8]("SCHILY.xattr.".utf8)
   static let libarchiveAttribute = [UInt8]("LIBARCHIVE.xattr.".utf8)
   static let schilyACL = [UInt8]("SCHILY.acl.".utf8)
+  static let schilyFlags = [UInt8]("SCHILY.fflags".utf8)
+
+  /// What says nothing about a file as others see it: remarks, how the header is spelled, where the
+  /// file was on the machine that wrote it, and when it was made there.
+  static let meaningless = [
+    "comment", "charset", "hdrcharset", "SCHILY.dev", "SCHILY.ino", "SCHILY.nlink",
+    "LIBARCHIVE.creationtime",
+  ].map { [UInt8]($0.utf8) }
 }
 
 /// One record: where its parts lie in the header's data.
@@ -106,6 +114,16 @@ struct PAXRecord {
   /// What of the key follows `prefix`, or `nil` if it begins otherwise.
   func suffix(after prefix: [UInt8], in bytes: Span<UInt8>) -> Range<Int>? {
     begins(with: prefix, in: bytes) ? key.dropFirst(prefix.count) : nil
+  }
+
+  /// What to note of a record that is not used; `nil` where nothing is lost.
+  func ignoredKind(in bytes: Span<UInt8>) -> TarWarning.Kind? {
+    if begins(with: PAXPrefix.schilyACL, in: bytes) { return .textualACLIgnored }
+    if begins(with: PAXPrefix.schilyFlags, in: bytes) { return .fileFlagsIgnored }
+    let isMeaningless = PAXPrefix.meaningless.contains {
+      $0.count == key.count && begins(with: $0, in: bytes)
+    }
+    return isMeaningless ? nil : .unknownRecordIgnored
   }
 
   private func begins(with text: [UInt8], in bytes: Span<UInt8>) -> Bool {

@@ -101,7 +101,13 @@ struct PendingExtensions {
     // Nothing to say: what an earlier header said stays.
     guard end > 0 else { return }
     if text.isSet { warnings.note(.repeatedRecord, at: position) }
+    if hasText(data, behind: end) { warnings.note(.textAfterNUL, at: position.moved(by: end)) }
     text.set(data.extracting(0..<end))
+  }
+
+  private static func hasText(_ data: Span<UInt8>, behind end: Int) -> Bool {
+    for index in end..<data.count where data[index] != 0 { return true }
+    return false
   }
 
   /// Takes the data of an `x` header, which begins at `base`.
@@ -187,8 +193,8 @@ struct PendingExtensions {
         base: base,
         limits: limits
       )
-    } else if record.suffix(after: PAXPrefix.schilyACL, in: data) != nil {
-      warnings.note(.textualACLIgnored, at: base.moved(by: record.start))
+    } else if let kind = record.ignoredKind(in: data) {
+      warnings.note(kind, at: base.moved(by: record.start))
     }
   }
 

@@ -70,6 +70,7 @@ package struct TarScanner {
       switch assembler.phase {
       case .header, .oldSparseMap, .sparseText:
         if try takeBlock(of: bytes, from: &position) {
+          assembler.warnings.attribute(toMemberAt: assembler.member.header)
           // The assembler goes on with the storage of the member before.
           swap(&member, &assembler.member)
           return true
@@ -81,6 +82,7 @@ package struct TarScanner {
         advance(&position, by: Int(step))
         assembler.phase = step == count ? .header : .skipping(count - step)
       case .ended:
+        assembler.warnings.noteTrailer(bytes.extracting(position..<bytes.count), at: offset)
         advance(&position, by: bytes.count - position)
       }
     }

@@ -32,7 +32,7 @@ private func map(_ entries: [TarEntry]) throws -> [String] {
     do throws(TreeError) { try mapping.add(scanner.member) } catch { failure = error }
   }
   let table = try mapping.table.table()
-  return table.lines + mapping.counter.warnings.map { "\($0.text) ×\($0.count) \($0.first)" }
+  return table.lines + mapping.counter.warnings.map { "\($0.kind.text) ×\($0.count) \($0.first)" }
     + (failure.map { ["\($0)"] } ?? [])
 }
 
@@ -53,14 +53,16 @@ struct EntryMappingTests {
       "512: regular /b 0 at 1024 644",
       "1024: regular /c/d 0 at 1536 644",
       "1536: directory /e 755",
-      "2048: directory /f 755"
+      "2048: directory /f 755",
+      "slash at the beginning of a path ignored ×2 tar(512)"
     ),
     MappingRow(
       "a trailing slash does not make a file of type 0 a directory, but one of the oldest type",
       .file("a/"),
       .member("\0", "b/").dialect(.v7),
       gives: "0: regular /a 0 at 512 644",
-      "512: directory /b 644"
+      "512: directory /b 644",
+      "slash behind a file's name ignored ×1 tar(0)"
     ),
     MappingRow(
       "the root has many names",
@@ -73,20 +75,24 @@ struct EntryMappingTests {
       "512: directory / 755",
       "1024: directory / 755",
       "1536: directory / 755",
-      "2048: directory / 755"
+      "2048: directory / 755",
+      "slash at the beginning of a path ignored ×1 tar(512)",
+      "path with .. in it ×1 tar(1536)"
     ),
     MappingRow(
       "an inner .. takes back what stands before it",
       .file("a/../b"),
       .file("c/d/../../e/./f"),
       gives: "0: regular /b 0 at 512 644",
-      "512: regular /e/f 0 at 1024 644"
+      "512: regular /e/f 0 at 1024 644",
+      "path with .. in it ×2 tar(0)"
     ),
     MappingRow(
       "a .. that leaves the root is an error of that member",
       .file("a"),
       .file("b/../../c"),
       gives: "0: regular /a 0 at 512 644",
+      "path with .. in it ×1 tar(512)",
       "b/../../c: path leaves the root (member at tar byte 512)"
     ),
     MappingRow(
@@ -130,7 +136,8 @@ struct EntryMappingTests {
       gives: "0: whiteout /a",
       "512: whiteout /d/b",
       "1024: whiteout /e/f",
-      "1536: whiteout /g/h"
+      "1536: whiteout /g/h",
+      "whiteout that is not an empty file ×1 tar(1536)"
     ),
     MappingRow(
       "an opaque mark is about its directory",
@@ -139,7 +146,8 @@ struct EntryMappingTests {
       .file("/e/f/.wh..wh..opq"),
       gives: "0: opaque /d",
       "512: opaque /",
-      "1024: opaque /e/f"
+      "1024: opaque /e/f",
+      "slash at the beginning of a path ignored ×1 tar(1024)"
     ),
     MappingRow(
       "bookkeeping of AUFS stays what it is, for links to find",
@@ -148,7 +156,8 @@ struct EntryMappingTests {
       .hardLink("a", to: ".wh..wh.x"),
       gives: "0: regular /.wh..wh.plnk/1.2 1 at 512 644",
       "1024: directory /.wh..wh.orph 755",
-      "1536: hardLink /a -> .wh..wh.x 644"
+      "1536: hardLink /a -> .wh..wh.x 644",
+      "bookkeeping of AUFS not shown ×1 tar(1024)"
     ),
     MappingRow(
       "only the beginning of the last component counts",
@@ -166,7 +175,8 @@ struct EntryMappingTests {
       TarEntry.file(".wh.a", "content").attribute("user.x", "1").owner(1, 2).modified(3),
       .file("b", "y"),
       gives: "0: whiteout /a 1:2 3.0",
-      "2048: regular /b 1 at 2560 644"
+      "2048: regular /b 1 at 2560 644",
+      "whiteout that is not an empty file ×1 tar(0)"
     ),
     MappingRow(
       "a whiteout of nothing is an error",
@@ -211,12 +221,33 @@ struct EntryMappingTests {
       .hardLink("c", to: "../../x"),
       gives: "0: hardLink /a -> x 644",
       "512: hardLink /b -> y/z 644",
-      "1024: hardLink /c -> x 644"
+      "1024: hardLink /c -> x 644",
+      "hard link to an absolute path ×1 tar(0)",
+      "hard link to a path with .. in it ×2 tar(512)",
+      "hard link to a path above the root, which counts in its stead ×1 tar(1024)"
+    ),
+    MappingRow(
+      "times that no ext4 can hold, and those next to them",
+      TarEntry.file("a").modified(-2_147_483_649),
+      TarEntry.file("b").modified(-2_147_483_648).base256(),
+      TarEntry.file("c").modified(10_737_418_239).base256(),
+      TarEntry.file("d").modified(10_737_418_240).base256(),
+      gives: "0: regular /a 0 at 1536 644 -2147483649.0",
+      "1536: regular /b 0 at 2048 644 -2147483648.0",
+      "2048: regular /c 0 at 2560 644 10737418239.0",
+      "2560: regular /d 0 at 3072 644 10737418240.0",
+      "time that ext4 cannot hold ×2 tar(0)"
+    ),
+    MappingRow(
+      "a hard link keeps the attributes that files can have, so that they can be compared",
+      TarEntry.hardLink("a", to: "b").attribute("user.x", "1").attribute("strange", "1"),
+      gives: "0: hardLink /a -> b 644 user.x=1"
     ),
     MappingRow(
       "a hard link to the root is left to the merge",
       .hardLink("a", to: "/"),
-      gives: "0: hardLink /a ->  644"
+      gives: "0: hardLink /a ->  644",
+      "hard link to an absolute path ×1 tar(0)"
     ),
     MappingRow(
       "a hard link to a name that cannot exist is an error",

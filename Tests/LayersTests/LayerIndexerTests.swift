@@ -45,7 +45,7 @@ struct LayerIndexerTests {
     }
     #expect(Array(index.blockChecksums) == blocks)
     let padding = LayerWarning(
-      text: "padding after the last gzip member",
+      kind: .compression(.trailingPadding),
       count: 1,
       first: .blob(BlobOffset(UInt64(blob.count - 700)))
     )
@@ -55,7 +55,7 @@ struct LayerIndexerTests {
 
   @Test func `oddities of the tar stream and of attributes become warnings with a place`() throws {
     let warnings = try index(variedTar, tar: variedTar).warnings.map {
-      "\($0.text) ×\($0.count)"
+      "\($0.kind.text) ×\($0.count)"
     }
     #expect(
       warnings == ["global pax header ignored ×1", "label or overlay mark left out ×1"]
@@ -162,8 +162,8 @@ struct LayerIndexerTests {
     ),
     BadBlob(
       "a cut tar stream in gzip",
-      CompressedBytes.gzip(Array(small[..<700])),
-      "tar: the stream ends too early at tar byte 700"
+      CompressedBytes.gzip(Array(small[..<300])),
+      "tar: the stream ends too early at tar byte 300"
     ),
     BadBlob(
       "no tar stream at all",
@@ -214,8 +214,8 @@ struct LayerIndexerTests {
   @Test func `a blob that decodes to more than the limits allow is refused`() {
     let tar = TarBytes.archive([.file("zeros", TarText(TarBytes.zeros(3 << 20)))])
     let blob = CompressedBytes.gzip(tar)
-    var limits = CompressionLimits()
-    limits.decodedByteCount = 1 << 20
+    var limits = LayerLimits()
+    limits.compression.decodedByteCount = 1 << 20
     let error = failure {
       try LayerIndexer.index(
         MemorySource(bytes: blob),

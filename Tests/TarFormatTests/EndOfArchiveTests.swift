@@ -11,7 +11,8 @@ struct EndOfArchiveTests {
       "T20: junk behind two zero blocks",
       [.file("a"), .verbatim(TarBytes.zeros(1024)), .file("b"), .verbatim([1, 2, 3])],
       end: .nothing,
-      "regular a 0 @0,512"
+      "regular a 0 @0,512",
+      "warning: data behind the end of the archive ignored, 1 from 1536"
     ),
     ScanRow(
       "T20: many zero blocks, and part of one",
@@ -117,6 +118,7 @@ struct EndOfArchiveTests {
       "T23: no padding behind an extension, nor its member",
       [.member("x", "@", "6 a=b\n").unpadded()],
       end: .nothing,
+      "warning: pax record with an unknown key ignored, 1 from 512",
       "tar: the stream ends too early at tar byte 518"
     ),
     ScanRow(
@@ -141,12 +143,13 @@ struct EndOfArchiveTests {
       "T24: an extension without its member",
       [.member("x", "@", "6 a=b\n")],
       end: .nothing,
+      "warning: pax record with an unknown key ignored, 1 from 512",
       "tar: extension header without a member at tar byte 0"
     ),
   ])
   func `ends of archives`(row: ScanRow) { row.check() }
 
-  @Test func `bytes behind the end are taken and say nothing`() throws {
+  @Test func `bytes behind the end are taken, and noted once`() throws {
     let bytes = TarBytes.archive([]) + [UInt8](repeating: 7, count: 5000)
     var scanner = TarScanner()
     var position = 0
@@ -155,7 +158,11 @@ struct EndOfArchiveTests {
     #expect(scanner.isEnded)
     #expect(scanner.offset == TarOffset(UInt64(bytes.count)))
     try scanner.finish()
-    #expect(scanner.warnings == [])
+    #expect(
+      scanner.warnings == [
+        TarWarning(kind: .dataAfterEnd, count: 1, first: TarOffset(1024))
+      ]
+    )
   }
 
   @Test func `the stream may be handed over from any position of a piece`() throws {

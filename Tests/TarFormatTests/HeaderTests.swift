@@ -175,7 +175,8 @@ struct HeaderTests {
       "regular d 0 @1536,2048 mode=755",
       "regular e 0 @2048,2560 mode=755",
       "regular f 0 @2560,3072 mode=0",
-      "regular g 0 @3072,3584"
+      "regular g 0 @3072,3584",
+      "warning: blank number taken for zero, 5 from 2660"
     ),
     ScanRow(
       "T4: not octal",
@@ -248,7 +249,8 @@ struct HeaderTests {
       "T31: the file type in the mode",
       [.file("a").mode(0o100755), .file("b").mode(-1).base256()],
       "regular a 0 @0,512 mode=755",
-      "regular b 0 @512,1024 mode=7777"
+      "regular b 0 @512,1024 mode=7777",
+      "warning: bits of a mode beyond 07777 ignored, 2 from 100"
     ),
     ScanRow(
       "T30: a major beyond 12 bits",

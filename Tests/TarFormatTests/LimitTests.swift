@@ -174,7 +174,37 @@ struct LimitTests {
     let links = (0..<1000).map { TarEntry.hardLink("l\($0)", to: "a").declaring(size: 1) }
     #expect(
       Scan(TarBytes.archive(links)).warnings
-        == [TarWarning(kind: .sizeIgnored, count: 1000, first: .zero)]
+        == [TarWarning(kind: .sizeIgnored, count: 1000, first: .zero, member: .zero)]
+    )
+  }
+
+  @Test func `a warning knows its member, if it is about one`() {
+    let bytes = TarBytes.archive([
+      .paxHeader([("path", "x")], type: "g"), .file("a").mode(0o100644),
+      .file("b").pax("odd", "1"), .file("c").pax("odd", "2").pax("SCHILY.fflags", "x"),
+    ])
+    #expect(
+      Scan(bytes).warnings == [
+        TarWarning(kind: .globalHeaderIgnored, count: 1, first: TarOffset(512)),
+        TarWarning(
+          kind: .modeBitsIgnored,
+          count: 1,
+          first: TarOffset(1024 + 100),
+          member: TarOffset(1024)
+        ),
+        TarWarning(
+          kind: .unknownRecordIgnored,
+          count: 2,
+          first: TarOffset(1536 + 512),
+          member: TarOffset(1536)
+        ),
+        TarWarning(
+          kind: .fileFlagsIgnored,
+          count: 1,
+          first: TarOffset(3072 + 512 + 9),
+          member: TarOffset(3072)
+        ),
+      ]
     )
   }
 }

@@ -106,7 +106,7 @@ extension TarMember {
 }
 
 extension TarWarning {
-  var line: String { "warning: \(kind.rawValue), \(count) from \(first)" }
+  var line: String { "warning: \(kind.text), \(count) from \(first)" }
 }
 
 /// Printable ASCII as it is, other bytes as `\xNN`, runs longer than 24 bytes by their length.

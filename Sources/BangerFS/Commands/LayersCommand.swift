@@ -28,7 +28,7 @@ struct LayersCommand: AsyncParsableCommand {
         resolved.layers[number],
         opened.indexes[number],
         createdBy: history.flatMap { $0.indices.contains(number) ? $0[number].createdBy : nil },
-        mergeWarnings: opened.files.warnings
+        warnings: opened.warnings(of: resolved.layers[number], in: resolved)
       )
     }
     var out = StandardOutput()
@@ -67,8 +67,9 @@ struct LayersCommand: AsyncParsableCommand {
     facts.flatMap { layer in
       layer.warnings.map { warning in
         let times = warning.count == 1 ? "" : " (\(warning.count) times)"
-        return "layer \(layer.layer) \(layer.digest): \(warning.text)\(times), "
-          + "first at \(warning.stream) byte \(warning.offset)"
+        let path = warning.member.map { ", /" + EscapedBytes.string($0) } ?? ""
+        return "layer \(layer.layer) \(layer.digest): \(warning.code): \(warning.text)\(times), "
+          + "first at \(warning.stream) byte \(warning.offset)\(path)"
       }
     }
   }
@@ -92,18 +93,26 @@ struct LayerFacts: Encodable {
   var warnings: [Warning]
 
   struct Warning: Encodable {
+    var code: String
     var text: String
     var count: UInt64
     /// `blob` or `tar`: the stream that `offset` counts in.
     var stream: String
     var offset: UInt64
+    /// Of the member there, if it is about one.
+    var path: String?
+    var pathBase64: String?
+    /// The path, for people.
+    var member: [UInt8]?
+
+    private enum CodingKeys: CodingKey { case code, text, count, stream, offset, path, pathBase64 }
   }
 
   init(
     _ resolved: ResolvedLayer,
     _ index: LayerIndex,
     createdBy: String?,
-    mergeWarnings: TreeWarnings
+    warnings: [LayerWarning]
   ) {
     layer = resolved.index
     digest = resolved.descriptor.digest.description
@@ -117,22 +126,14 @@ struct LayerFacts: Encodable {
     seekPoints = index.points.count
     indexBytes = index.byteCount
     self.createdBy = createdBy
-    warnings =
-      index.warnings.map(Warning.init)
-      + Self.mergeWarnings(mergeWarnings, ofLayer: resolved.index)
-  }
-
-  /// The merge's warnings about one layer, by kind.
-  private static func mergeWarnings(_ all: TreeWarnings, ofLayer layer: Int) -> [Warning] {
-    all.tallies(ofLayer: layer).map {
-      Warning(text: $0.kind.text, count: $0.count, stream: "tar", offset: $0.first.bytes)
-    }
+    self.warnings = warnings.map { Warning($0, in: index.table) }
   }
 }
 
 extension LayerFacts.Warning {
-  init(_ warning: LayerWarning) {
-    text = warning.text
+  init(_ warning: LayerWarning, in table: LayerTable) {
+    code = warning.kind.code
+    text = warning.kind.text
     count = warning.count
     switch warning.first {
     case .blob(let position):
@@ -142,5 +143,9 @@ extension LayerFacts.Warning {
       stream = "tar"
       offset = position.bytes
     }
+    member = warning.member.flatMap { table.memberPath(at: $0) }
+    let bytes = member.map(JSONBytes.init)
+    path = bytes?.text
+    pathBase64 = bytes?.base64
   }
 }
