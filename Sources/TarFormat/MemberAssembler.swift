@@ -53,9 +53,9 @@ struct MemberAssembler {
   mutating func take(special: SpecialHeader, data: Span<UInt8>) throws(TarError) {
     switch special.flag {
     case TypeFlag.gnuLongPath:
-      extensions.takeLongPath(data, at: special.data, warnings: &warnings)
+      try extensions.takeLongPath(data, at: special.data, warnings: &warnings)
     case TypeFlag.gnuLongLinkTarget:
-      extensions.takeLongLinkTarget(data, at: special.data, warnings: &warnings)
+      try extensions.takeLongLinkTarget(data, at: special.data, warnings: &warnings)
     case TypeFlag.paxGlobal:
       try PendingExtensions.checkGlobal(data, base: special.data, warnings: &warnings)
     default:
@@ -184,6 +184,8 @@ struct MemberAssembler {
   ) throws(TarError) {
     if isSparse, extensions.sparse.name.isSet {
       swap(&member.path, &extensions.sparse.name.bytes)
+    } else if extensions.longPath.isSet {
+      swap(&member.path, &extensions.longPath.bytes)
     } else if extensions.path.isSet {
       swap(&member.path, &extensions.path.bytes)
     } else if TarHeader.readPath(of: block, dialect: dialect, into: &member.path) {
@@ -204,7 +206,9 @@ struct MemberAssembler {
     case .hardLink: (what, limit) = (.path, limits.path)
     default: return
     }
-    if extensions.linkTarget.isSet {
+    if extensions.longLinkTarget.isSet {
+      swap(&member.linkTarget, &extensions.longLinkTarget.bytes)
+    } else if extensions.linkTarget.isSet {
       swap(&member.linkTarget, &extensions.linkTarget.bytes)
     } else {
       let field = TarHeader.text(HeaderLayout.linkTarget, of: block)

@@ -1,6 +1,7 @@
 // What extension headers say about the member that follows them: GNU long names ('L', 'K') and pax
-// records ('x'). Of several headers the later one holds. Global records ('g') are checked and not
-// applied: no image builder writes defaults there, and readers disagree on whether they count.
+// records ('x'). Where there are several of a kind the last one holds; two kinds must agree. Global
+// records ('g') are checked and not applied: no image builder writes defaults there, and readers
+// disagree on whether they count.
 // Sources: POSIX.1-2017 pax(1), "pax Extended Header"; GNU tar manual, "Extensions to the POSIX
 // format".
 
@@ -27,6 +28,8 @@ struct ExtensionText {
 struct PendingExtensions {
   /// The first extension header of the coming member, if it has one.
   private(set) var start: TarOffset?
+  var longPath = ExtensionText()
+  var longLinkTarget = ExtensionText()
   var path = ExtensionText()
   var linkTarget = ExtensionText()
   private(set) var size: UInt64?
@@ -36,6 +39,9 @@ struct PendingExtensions {
   var attributes = AttributeCollector()
   var sparse = PAXSparse()
   private var byteCount = 0
+  private var hasRecords = false
+  /// The size that an `x` header said before another one came.
+  private var earlierSize: UInt64?
 
   /// The largest owner: chown(2) takes 4294967295 for "leave alone", so nothing is owned by it.
   static let largestOwner = UInt64(UInt32.max) - 1
@@ -44,6 +50,15 @@ struct PendingExtensions {
   mutating func reset() {
     // Most members have none. An old GNU sparse map is gathered here without any header.
     if start == nil, sparse.numbers.values.isEmpty { return }
+    longPath.clear()
+    longLinkTarget.clear()
+    forgetRecords()
+    earlierSize = nil
+    byteCount = 0
+    start = nil
+  }
+
+  private mutating func forgetRecords() {
     path.clear()
     linkTarget.clear()
     size = nil
@@ -52,8 +67,7 @@ struct PendingExtensions {
     modificationTime = nil
     attributes.removeAll()
     sparse.removeAll()
-    byteCount = 0
-    start = nil
+    hasRecords = false
   }
 
   /// Counts a header of `byteCount` data bytes among those of the coming member.
@@ -78,8 +92,8 @@ struct PendingExtensions {
     _ data: Span<UInt8>,
     at position: TarOffset,
     warnings: inout WarningTally
-  ) {
-    Self.takeLongText(data, into: &path, at: position, warnings: &warnings)
+  ) throws(TarError) {
+    try Self.takeLongText(data, into: &longPath, beside: path, at: position, warnings: &warnings)
   }
 
   /// Takes the data of a `K` header: the link target up to the first NUL.
@@ -87,22 +101,30 @@ struct PendingExtensions {
     _ data: Span<UInt8>,
     at position: TarOffset,
     warnings: inout WarningTally
-  ) {
-    Self.takeLongText(data, into: &linkTarget, at: position, warnings: &warnings)
+  ) throws(TarError) {
+    try Self.takeLongText(
+      data,
+      into: &longLinkTarget,
+      beside: linkTarget,
+      at: position,
+      warnings: &warnings
+    )
   }
 
   private static func takeLongText(
     _ data: Span<UInt8>,
     into text: inout ExtensionText,
+    beside record: ExtensionText,
     at position: TarOffset,
     warnings: inout WarningTally
-  ) {
+  ) throws(TarError) {
     let end = TarHeader.text(0..<data.count, of: data).upperBound
     // Nothing to say: what an earlier header said stays.
     guard end > 0 else { return }
     if text.isSet { warnings.note(.repeatedRecord, at: position) }
     if hasText(data, behind: end) { warnings.note(.textAfterNUL, at: position.moved(by: end)) }
     text.set(data.extracting(0..<end))
+    try require(record, toAgreeWith: text, at: position)
   }
 
   private static func hasText(_ data: Span<UInt8>, behind end: Int) -> Bool {
@@ -110,13 +132,28 @@ struct PendingExtensions {
     return false
   }
 
-  /// Takes the data of an `x` header, which begins at `base`.
+  /// Of two names in headers of two kinds, every reader prefers another one.
+  private static func require(
+    _ text: ExtensionText,
+    toAgreeWith other: ExtensionText,
+    at position: TarOffset
+  ) throws(TarError) {
+    if text.isSet, other.isSet, text.bytes != other.bytes { throw .conflictingNames(at: position) }
+  }
+
+  /// Takes the data of an `x` header, which begins at `base`; what an earlier one said is forgotten.
   mutating func takeRecords(
     _ data: Span<UInt8>,
     base: TarOffset,
     limits: TarLimits,
     warnings: inout WarningTally
   ) throws(TarError) {
+    if hasRecords {
+      warnings.note(.repeatedRecord, at: base)
+      earlierSize = size ?? earlierSize
+      forgetRecords()
+    }
+    hasRecords = true
     var index = 0
     while index < data.count {
       let record = try PAXRecord(in: data, at: index, base: base)
@@ -129,6 +166,8 @@ struct PendingExtensions {
       if isRepeated(key) { warnings.note(.repeatedRecord, at: base.moved(by: record.start)) }
       try take(key, record, of: data, base: base, limits: limits, warnings: &warnings)
     }
+    // Readers that join the headers would find the next member elsewhere.
+    if let earlierSize, size != earlierSize { throw .conflictingSizes(at: base) }
   }
 
   private mutating func take(
@@ -140,8 +179,16 @@ struct PendingExtensions {
     warnings: inout WarningTally
   ) throws(TarError) {
     switch key {
-    case .path: path.set(data.extracting(record.value))
-    case .linkPath: linkTarget.set(data.extracting(record.value))
+    case .path:
+      path.set(data.extracting(record.value))
+      try Self.require(path, toAgreeWith: longPath, at: base.moved(by: record.value.lowerBound))
+    case .linkPath:
+      linkTarget.set(data.extracting(record.value))
+      try Self.require(
+        linkTarget,
+        toAgreeWith: longLinkTarget,
+        at: base.moved(by: record.value.lowerBound)
+      )
     case .size: try takeSize(record, of: data, base: base)
     case .userID: userID = try Self.owner(.userID, record, of: data, base: base)
     case .groupID: groupID = try Self.owner(.groupID, record, of: data, base: base)

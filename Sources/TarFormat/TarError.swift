@@ -60,6 +60,8 @@ package enum TarError: Error, Sendable, Equatable {
   case nulInRecord(at: TarOffset)
   /// Two `size` records of one member differ.
   case conflictingSizes(at: TarOffset)
+  /// A GNU header and a pax record give one member different names or targets.
+  case conflictingNames(at: TarOffset)
   /// An extended attribute that has no name, or whose encoding is broken.
   case badAttribute(at: TarOffset)
   /// A hard or symbolic link to nothing.
@@ -93,6 +95,7 @@ extension TarError: CustomStringConvertible {
     case .badRecord(let at): ("malformed pax record", at)
     case .nulInRecord(let at): ("NUL in a pax record", at)
     case .conflictingSizes(let at): ("conflicting pax size records", at)
+    case .conflictingNames(let at): ("conflicting names in GNU and pax headers", at)
     case .badAttribute(let at): ("malformed extended attribute", at)
     case .emptyLinkTarget(let at): ("empty link target", at)
     case .badSparseMap(let at): ("malformed sparse map", at)

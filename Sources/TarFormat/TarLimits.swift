@@ -10,7 +10,7 @@ package struct TarLimits: Equatable, Sendable {
 
   /// Data of all such headers before one member: 4 MiB.
   ///
-  /// Later headers replace names but add attributes and sparse pairs, so their number needs a bound.
+  /// Later headers replace what earlier ones said, so none needs more than a few.
   package var specialHeadersPerMember = 4 << 20
 
   /// A path or a hard link's target: 64 KiB, sixteen times what one system call takes (PATH_MAX).

@@ -64,15 +64,8 @@ struct RefusedLayer: CustomTestStringConvertible, Sendable {
     self.message = message
   }
 
-  /// The entries stand at byte 1024 of the archive.
-  init(
-    _ rule: String,
-    _ entries: [TarEntry],
-    end: TarBytes.End = .twoZeroBlocks,
-    _ message: String
-  ) {
-    let layer = ImageFixture.Layer.plain(TarBytes.archive([.file("a", "x")] + entries, end: end))
-    self.init(rule, layer, "tar: " + message)
+  init(_ archive: RefusedArchive) {
+    self.init(archive.rule, .plain(archive.bytes), "tar: " + archive.message)
   }
 
   /// A blob that is said to be the archive `tar`, compressed.
@@ -86,120 +79,6 @@ struct RefusedLayer: CustomTestStringConvertible, Sendable {
 }
 
 struct RefusedLayerTests {
-  private static func edit(_ bytes: TarText, at offset: Int) -> TarEntry {
-    .file("b").dialect(.ustar).editingHeader { block in
-      block.replaceSubrange(offset..<(offset + bytes.bytes.count), with: bytes.bytes)
-    }
-  }
-
-  static let archives: [RefusedLayer] = [
-    RefusedLayer(
-      "T4: no number",
-      [edit("0000008", at: 108)],
-      "uid is not a number at tar byte 1132"
-    ),
-    RefusedLayer(
-      "T5: a negative size",
-      [.file("b").declaring(size: -1).base256()],
-      "size is out of range at tar byte 1148"
-    ),
-    RefusedLayer(
-      "T5: an owner beyond 32 bits",
-      [.file("b").owner(1 << 32, 0).base256()],
-      "uid is out of range at tar byte 1132"
-    ),
-    RefusedLayer(
-      "T6: two sizes",
-      [.file("b").pax("size", "5").pax("size", "6")],
-      "conflicting pax size records at tar byte 1552"
-    ),
-    RefusedLayer(
-      "T7: a record that is none",
-      [.member("x", "@", "9 path=xy\n"), .file("b")],
-      "malformed pax record at tar byte 1536"
-    ),
-    RefusedLayer(
-      "T9: an extension without a member",
-      [.member("L", "@", "b\u{0}")],
-      "extension header without a member at tar byte 1024"
-    ),
-    RefusedLayer(
-      "T10: a malformed global header",
-      [.member("g", "@", "9 path=xy\n"), .file("b")],
-      "malformed pax record at tar byte 1536"
-    ),
-    RefusedLayer(
-      "T11: no time",
-      [.file("b").pax("mtime", "noon")],
-      "mtime is not a number at tar byte 1545"
-    ),
-    RefusedLayer(
-      "T13: a run beyond the file",
-      [
-        .sparse("b", size: 10, segments: [(2, "abc")], format: .oldGNU)
-          .editingHeader { $0.replaceSubrange(483..<494, with: "00000000002".utf8) }
-      ],
-      "malformed sparse map at tar byte 1024"
-    ),
-    RefusedLayer(
-      "T14: runs that overlap",
-      [.file("b", "data").pax("GNU.sparse.size", "9").pax("GNU.sparse.map", "0,3,2,1")],
-      "malformed sparse map at tar byte 1024"
-    ),
-    RefusedLayer(
-      "T14: another version",
-      [.file("b").pax("GNU.sparse.major", "2").pax("GNU.sparse.minor", "0")],
-      "unsupported sparse format at tar byte 1536"
-    ),
-    RefusedLayer(
-      "T18: part of a multi-volume archive",
-      [.member("M", "b").dialect(.gnu)],
-      "unsupported type flag 'M' at tar byte 1180"
-    ),
-    RefusedLayer(
-      "T19: an unknown type",
-      [.member("Z", "b")],
-      "unknown type flag 'Z' at tar byte 1180"
-    ),
-    RefusedLayer(
-      "T22: one zero block, then a member",
-      [.verbatim(TarBytes.zeros(512)), .file("b")],
-      "data after a single zero block at tar byte 1536"
-    ),
-    RefusedLayer(
-      "T23: part of a header",
-      [.verbatim([1, 2, 3])],
-      end: .nothing,
-      "the stream ends too early at tar byte 1027"
-    ),
-    RefusedLayer(
-      "T24: data cut short",
-      [.file("b", "text").declaring(size: 5).unpadded()],
-      end: .nothing,
-      "the stream ends too early at tar byte 1540"
-    ),
-    RefusedLayer(
-      "T25: a wrong checksum",
-      [.file("b").editingChecked { $0[0] = 0x63 }],
-      "header checksum does not match at tar byte 1024"
-    ),
-    RefusedLayer(
-      "T27: an attribute that is not base64",
-      [.file("b").pax("LIBARCHIVE.xattr.user.a", "*")],
-      "malformed extended attribute at tar byte 1563"
-    ),
-    RefusedLayer(
-      "T30: a device number that Linux has not",
-      [.characterDevice("b", major: 4096, minor: 0)],
-      "device major is out of range at tar byte 1353"
-    ),
-    RefusedLayer(
-      "T32: an extension header of more than 1 MiB",
-      [.member("L", "@", TarText(TarBytes.zeros((1 << 20) + 1))), .file("b")],
-      "extension header is larger than 1048576 bytes at tar byte 1024"
-    ),
-  ]
-
   private static let tar = TarBytes.archive([.file("a", "x")])
   private static let gzip = CompressedBytes.gzip(tar)
   private static let otherDiffID =
@@ -266,7 +145,7 @@ struct RefusedLayerTests {
     ),
   ]
 
-  @Test(arguments: archives + blobs)
+  @Test(arguments: RefusedArchive.all.map(RefusedLayer.init) + blobs)
   func `a layer that is none is refused with its digest and the byte`(row: RefusedLayer) throws {
     let place = try Workplace()
     let fixture = try ImageFixture.image([row.layer], at: place.appending("image"))

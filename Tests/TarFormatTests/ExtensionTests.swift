@@ -49,7 +49,7 @@ struct ExtensionTests {
       "T6: two sizes in two headers",
       [.paxHeader([("size", "5")]), .paxHeader([("size", "1")]), .file("a")],
       "warning: repeated extension record, 1 from 1536",
-      "tar: conflicting pax size records at tar byte 1543"
+      "tar: conflicting pax size records at tar byte 1536"
     ),
     ScanRow(
       "T6: one size twice",
@@ -95,12 +95,12 @@ struct ExtensionTests {
     ScanRow(
       "T7: an empty value takes back the record, not the header's field",
       [
-        .paxHeader([("path", "p"), ("uid", "9"), ("size", "9"), ("mtime", "9"), ("gid", "9")]),
-        .file("a", "x").owner(1, 1).modified(1).pax("path", "").pax("uid", "").pax("size", "")
-          .pax("mtime", "").pax("gid", "").pax("atime", ""),
+        .file("a", "x").owner(1, 1).modified(1).pax("path", "p").pax("uid", "9").pax("size", "9")
+          .pax("mtime", "9").pax("gid", "9").pax("path", "").pax("uid", "").pax("size", "")
+          .pax("mtime", "").pax("gid", "").pax("atime", "")
       ],
-      "regular a 1 @0,2560 owner=1:1 mtime=1+0ns",
-      "warning: repeated extension record, 5 from 1536"
+      "regular a 1 @0,1536 owner=1:1 mtime=1+0ns",
+      "warning: repeated extension record, 5 from 557"
     ),
     ScanRow(
       "T8: the last of several holds",
@@ -230,26 +230,59 @@ struct ExtensionTests {
       "regular l*512 0 @0,1536"
     ),
     ScanRow(
-      "T9: several headers combine",
+      "T9: headers of different kinds combine",
       [
-        .member("L", "@", "l\u{0}"), .paxHeader([("uid", "5")]), .member("K", "@", "k\u{0}"),
-        .paxHeader([("gid", "6")]), .hardLink("a", to: "b"),
+        .member("L", "@", "l\u{0}"), .paxHeader([("uid", "5"), ("gid", "6")]),
+        .member("K", "@", "k\u{0}"), .hardLink("a", to: "b"),
       ],
-      "hardLink l 0 @0,4608 owner=5:6 -> k"
+      "hardLink l 0 @0,3584 owner=5:6 -> k"
     ),
     ScanRow(
-      "T9: and the later one holds",
-      [
-        .member("L", "@", "first\u{0}"), .paxHeader([("path", "second"), ("linkpath", "x")]),
-        .member("L", "@", "third\u{0}"), .member("K", "@", "y\u{0}"), .hardLink("a", to: "b"),
-      ],
-      "hardLink third 0 @0,4608 -> y",
-      "warning: repeated extension record, 3 from 1536"
+      "T9: a GNU name and a record that says the same",
+      [.member("L", "@", "name\u{0}"), .paxHeader([("path", "name")]), .file("a")],
+      "regular name 0 @0,2560"
     ),
     ScanRow(
-      "T9: pax after GNU",
-      [.member("L", "@", "l\u{0}"), .paxHeader([("path", "p")]), .file("a")],
-      "regular p 0 @0,2560",
+      "T9: a GNU name, then another one in a record",
+      [.member("L", "@", "one\u{0}"), .paxHeader([("path", "other")]), .file("a")],
+      "tar: conflicting names in GNU and pax headers at tar byte 1544"
+    ),
+    ScanRow(
+      "T9: a target in a record, then another one in a GNU header",
+      [.paxHeader([("linkpath", "x")]), .member("K", "@", "y\u{0}"), .hardLink("a", to: "b")],
+      "tar: conflicting names in GNU and pax headers at tar byte 1536"
+    ),
+    ScanRow(
+      "T9: a record that is taken back before a GNU name comes",
+      [.paxHeader([("path", "x"), ("path", "")]), .member("L", "@", "y\u{0}"), .file("a")],
+      "regular y 0 @0,2560",
+      "warning: repeated extension record, 1 from 521"
+    ),
+    ScanRow(
+      "T9: of two long names the last one holds",
+      [.member("L", "@", "first\u{0}"), .member("L", "@", "second\u{0}"), .file("a")],
+      "regular second 0 @0,2560",
+      "warning: repeated extension record, 1 from 1536"
+    ),
+    ScanRow(
+      "T9: of two x headers the last one alone counts",
+      [
+        .paxHeader([("path", "p"), ("uid", "5"), ("SCHILY.xattr.user.a", "1"), ("mtime", "3")]),
+        .paxHeader([("gid", "6")]), .file("a"),
+      ],
+      "regular a 0 @0,2560 owner=0:6",
+      "warning: repeated extension record, 1 from 1536"
+    ),
+    ScanRow(
+      "T9: an x header that takes back the size of the one before",
+      [.paxHeader([("size", "5")]), .paxHeader([("gid", "6")]), .file("a")],
+      "warning: repeated extension record, 1 from 1536",
+      "tar: conflicting pax size records at tar byte 1536"
+    ),
+    ScanRow(
+      "T9: two x headers that say the same size",
+      [.paxHeader([("size", "1")]), .paxHeader([("size", "1")]), .file("a", "x")],
+      "regular a 1 @0,2560",
       "warning: repeated extension record, 1 from 1536"
     ),
     ScanRow(

@@ -201,7 +201,7 @@ struct LimitTests {
         TarWarning(
           kind: .fileFlagsIgnored,
           count: 1,
-          first: TarOffset(3072 + 512 + 9),
+          first: TarOffset(3072 + 512 + 8),
           member: TarOffset(3072)
         ),
       ]

@@ -116,11 +116,9 @@ struct SparseTests {
       "regular p 1 @0,1536"
     ),
     ScanRow(
-      "T14: the real name holds over a long one behind it",
-      [
-        .paxHeader([("GNU.sparse.name", "real")]), .member("L", "@", "long\u{0}"), file01("0,4"),
-      ],
-      "regular real 10 @0,3584 stored=4 [0+4@3584]"
+      "T14: the real name holds over a long one",
+      [.member("L", "@", "long\u{0}"), file01("0,4").pax("GNU.sparse.name", "real")],
+      "regular real 10 @0,2560 stored=4 [0+4@2560]"
     ),
     ScanRow(
       "T14: 1.0 with every number on its own and zeros in front",

@@ -95,7 +95,7 @@ struct ToolTests {
     )
   }
 
-  private static func content(of member: TarMember, in bytes: [UInt8]) -> [UInt8] {
+  static func content(of member: TarMember, in bytes: [UInt8]) -> [UInt8] {
     var content = [UInt8](repeating: 0, count: Int(member.size))
     let whole = SparseSegment(fileOffset: 0, byteCount: member.size, data: member.data)
     for segment in member.isSparse ? member.segments : [whole] {

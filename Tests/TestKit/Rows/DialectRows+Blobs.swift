@@ -1,13 +1,26 @@
 // Layers in odd blobs: the rows B1 to B15 of docs/SEMANTICS.md that make a tree.
 
 extension DialectRow {
+  /// All rows, as the layers of one image.
+  package static let all = archives + blobs
+
+  /// The row as a layer.
+  package var layer: ImageFixture.Layer {
+    switch written {
+    case .archive(let tar): .plain(tar)
+    case .blob(let blob, let tar, let mediaType):
+      ImageFixture.Layer(blob: blob, mediaType: mediaType, diffID: ImageFixture.sha256(tar))
+    }
+  }
+
+  private static let gzipType = ImageFixture.MediaTypes.oci.gzipLayer
   private static let zstdType = "application/vnd.oci.image.layer.v1.tar+zstd"
 
-  /// A row whose layer is one archive of some spans' size, encoded by `blob`.
+  /// A row whose layer is an archive of one file, encoded by `encode`.
   private static func blob(
     _ rule: String,
     _ path: TarText,
-    mediaType: String = ImageFixture.MediaTypes.oci.gzipLayer,
+    mediaType: String = gzipType,
     warnings: [String] = [],
     _ encode: ([UInt8]) -> [UInt8]
   ) -> DialectRow {
@@ -15,12 +28,14 @@ extension DialectRow {
       .file(path, TarText(CompressedBytes.sample(byteCount: 150_000, seed: 5)))
     ]
     let tar = TarBytes.archive(meaning)
-    let layer = ImageFixture.Layer(
+    return DialectRow(
+      rule,
       blob: encode(tar),
+      of: tar,
       mediaType: mediaType,
-      diffID: ImageFixture.sha256(tar)
+      means: meaning,
+      warnings: warnings
     )
-    return DialectRow(rule, layer, means: meaning, warnings: warnings)
   }
 
   static let blobs: [DialectRow] = [
@@ -88,18 +103,19 @@ extension DialectRow {
       "B8/f",
       mediaType: "application/vnd.oci.image.layer.v1.tar"
     ) { $0 },
-    DialectRow("B15: a blob of no bytes", .plain([]), means: []),
+    DialectRow("B15: a blob of no bytes", [], end: .nothing, means: []),
     DialectRow(
       "B15: an archive of nothing, compressed, as Docker writes for empty layers",
-      ImageFixture.Layer(
-        blob: CompressedBytes.gzip(TarBytes.archive([])),
-        diffID: ImageFixture.sha256(TarBytes.archive([]))
-      ),
+      blob: CompressedBytes.gzip(TarBytes.archive([])),
+      of: TarBytes.archive([]),
+      mediaType: gzipType,
       means: []
     ),
     DialectRow(
       "B15: no bytes, compressed",
-      ImageFixture.Layer(blob: CompressedBytes.gzip([]), diffID: ImageFixture.sha256([])),
+      blob: CompressedBytes.gzip([]),
+      of: [],
+      mediaType: gzipType,
       means: []
     ),
   ]

@@ -63,10 +63,18 @@ extension DialectRow {
     DialectRow(
       "T9: several headers before one member",
       [
-        .member("L", "@", "T9/gnu\u{0}"), .paxHeader([("uid", "5")]),
-        .member("K", "@", "target\u{0}"), .paxHeader([("gid", "6")]), .symlink("a", to: "b"),
+        .member("L", "@", "T9/gnu\u{0}"), .member("K", "@", "target\u{0}"),
+        .paxHeader([("uid", "5"), ("gid", "6")]), .symlink("a", to: "b"),
       ],
       means: [.symlink("T9/gnu", to: "target").owner(5, 6)]
+    ),
+    DialectRow(
+      "T9: two pax headers, of which the second counts alone",
+      [
+        .paxHeader([("uid", "5"), ("path", "T9/lost")]), .paxHeader([("gid", "6")]), .file("T9/x"),
+      ],
+      means: [.file("T9/x").owner(0, 6)],
+      warnings: ["repeated-record"]
     ),
     DialectRow(
       "T12: long names and targets of GNU tar",
@@ -113,10 +121,11 @@ extension DialectRow {
     ),
   ]
 
-  /// Twenty-five runs: more than one block of an old GNU map, and holes of several blocks between.
-  private static let runs = (0..<25).map { place in
-    (offset: Int64(place) * 40_000, bytes: repeated("x", place == 3 ? 9000 : 17))
-  }
+  /// Runs of whole blocks, as GNU tar writes them: more than one block of an old GNU map.
+  ///
+  /// The last one, of nothing, says where the file ends.
+  private static let runs: [(offset: Int64, bytes: TarText)] =
+    (0..<30).map { (Int64($0) * 40_960, repeated("x", $0 == 3 ? 9216 : 512)) } + [(sparseSize, "")]
   private static let sparseSize: Int64 = 5_000_000
 
   /// The same file without holes.
@@ -145,7 +154,7 @@ extension DialectRow {
       [
         sparseFile("T14/0.0", .pax00), sparseFile("T14/0.1", .pax01),
         sparseFile("T14/1.0", .pax10),
-        .sparse("T14/hole", size: 1 << 20, segments: [], format: .pax10),
+        .sparse("T14/hole", size: 1 << 20, segments: [(1 << 20, "")], format: .pax10),
       ],
       means: [
         whole("T14/0.0"), whole("T14/0.1"), whole("T14/1.0"),
@@ -156,10 +165,10 @@ extension DialectRow {
 
   /// The sparse files, and how many of their bytes are in blocks of 4 KiB that hold anything.
   ///
-  /// Every run of 17 bytes lies in one block, the run of 9000 bytes at 120,000 in blocks 29 to 31.
+  /// Every run begins at a block; that of 9,216 bytes takes three.
   package static let sparsePaths: [(path: String, byteCount: Int)] = [
-    ("T13/f", (24 + 3) * 4096), ("T14/0.0", (24 + 3) * 4096), ("T14/0.1", (24 + 3) * 4096),
-    ("T14/1.0", (24 + 3) * 4096), ("T14/hole", 0),
+    ("T13/f", (29 + 3) * 4096), ("T14/0.0", (29 + 3) * 4096), ("T14/0.1", (29 + 3) * 4096),
+    ("T14/1.0", (29 + 3) * 4096), ("T14/hole", 0),
   ]
 
   static let ends: [DialectRow] = [

@@ -5,13 +5,19 @@
 package struct DialectRow: Sendable {
   /// The rule's name in docs/SEMANTICS.md, and what is special here.
   package var rule: String
-  package var layer: ImageFixture.Layer
+  package var written: Written
   /// The same in the plainest form there is.
   package var meaning: [TarEntry]
   /// The codes of the warnings about it, in any order.
   package var warnings: [String]
 
-  /// A layer that is the archive itself.
+  package enum Written: Sendable {
+    /// An archive, which is the layer's blob as it is.
+    case archive([UInt8])
+    /// A blob that holds the archive `tar`.
+    case blob([UInt8], tar: [UInt8], mediaType: String)
+  }
+
   init(
     _ rule: String,
     _ written: [TarEntry],
@@ -20,26 +26,27 @@ package struct DialectRow: Sendable {
     warnings: [String] = []
   ) {
     self.rule = rule
-    layer = .plain(TarBytes.archive(written, end: end))
+    self.written = .archive(TarBytes.archive(written, end: end))
     self.meaning = meaning
     self.warnings = warnings
   }
 
-  /// An archive in an odd blob.
   init(
     _ rule: String,
-    _ layer: ImageFixture.Layer,
+    blob: [UInt8],
+    of tar: [UInt8],
+    mediaType: String,
     means meaning: [TarEntry],
     warnings: [String] = []
   ) {
     self.rule = rule
-    self.layer = layer
+    written = .blob(blob, tar: tar, mediaType: mediaType)
     self.meaning = meaning
     self.warnings = warnings
   }
 
-  /// All rows, as the layers of one image.
-  package static let all = headers + records + extensions + sparse + ends + blobs
+  /// The rows about archives.
+  package static let archives = headers + records + extensions + sparse + ends
 
   /// Replaces header bytes from `offset` on.
   static func put(_ text: TarText, at offset: Int) -> TarEntry.Edit {
