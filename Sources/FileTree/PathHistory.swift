@@ -18,8 +18,8 @@ package struct PathHistory: Hashable, Sendable {
 
 /// Something that a layer did to a path, or to a directory on its way.
 package struct PathEvent: Hashable, Sendable {
-  /// Counted from the base.
-  package var layer: Int
+  /// Counted from the base; `nil` for a root that no layer describes.
+  package var layer: Int?
   /// What the layer did it by; `nil` where no member is about it.
   package var member: EntryName?
   /// What it happened to: the path that was asked for, or a directory above.
@@ -62,14 +62,14 @@ package struct EntryName: Hashable, Sendable {
   /// What a symbolic or hard link leads to; else empty.
   package var target: [UInt8]
 
-  /// The name that an archive gives it, in normal form.
+  /// The name that an archive gives it, in normal form; `.` for the root.
   package var nameInArchive: [UInt8] {
     let (directory, name) = kind == .opaque ? (path[...], [][...]) : EntryPath.split(path)
     let slash = directory.isEmpty ? [] : [UInt8(ascii: "/")]
     switch kind {
     case .whiteout: return directory + slash + Array(".wh.".utf8) + name
     case .opaque: return directory + slash + Array(".wh..wh..opq".utf8)
-    default: return path
+    default: return path.isEmpty ? Array(".".utf8) : path
     }
   }
 }

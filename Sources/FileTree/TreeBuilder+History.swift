@@ -29,7 +29,7 @@ extension TreeBuilder {
     var events = builder.watch?.events ?? []
     if path.isEmpty, !layers.isEmpty, !events.contains(where: { $0.rules == [.rootEntry] }) {
       let root = builder.content(of: builder.merged.nodes[Int(DraftTree.root)])
-      let implied = PathEvent(layer: 0, path: [], change: .put(root), rules: [.impliedRoot])
+      let implied = PathEvent(layer: nil, path: [], change: .put(root), rules: [.impliedRoot])
       events.insert(implied, at: 0)
     }
     return PathHistory(path: path, events: events)

@@ -33,7 +33,7 @@ struct HistoryRow: CustomTestStringConvertible, Sendable {
 extension PathEvent {
   func brief(in whole: [UInt8]) -> String {
     let number = member.map { "\($0.offset.bytes / memberOffset(1).bytes)" } ?? "-"
-    var words = ["\(layer).\(number)", word]
+    var words = [(layer.map { "\($0)." } ?? "-.") + number, word]
     if path != whole { words.append("@" + EscapedBytes.string(path)) }
     words += links.map { "\(EscapedBytes.string($0.path))->\($0.layer)" }
     return (words + rules.map(\.rawValue)).joined(separator: " ")

@@ -171,7 +171,7 @@ struct PathHistoryTests {
       rule: "U27 a root without an entry",
       layers: [[.file("a")], []],
       path: "",
-      events: ["0.- put(directory 0) U27"]
+      events: ["-.- put(directory 0) U27"]
     ),
   ]
 

@@ -64,10 +64,16 @@ struct StatCommand: AsyncParsableCommand {
 
   // MARK: Why
 
+  /// The history of the place that the path leads to; of the path as it is written where that place
+  /// has none: a symbolic link may stand now where a directory was.
   private func history(in opened: OpenedImage) throws -> PathHistory {
-    let tree = opened.files.tree
-    let path = tree.canonicalPath(of: Array(path.utf8), followingLast: dereference)
-    return try opened.history(of: path)
+    let bytes = Array(path.utf8)
+    let place = opened.files.tree.canonicalPath(of: bytes, followingLast: dereference)
+    let history = try opened.history(of: place)
+    let written = Tree.normal(bytes)
+    if !history.events.isEmpty || written == place { return history }
+    let other = try opened.history(of: written)
+    return other.events.isEmpty ? history : other
   }
 
   /// Prints the history of a path that is not there, if it has one.

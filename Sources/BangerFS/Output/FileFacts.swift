@@ -72,7 +72,8 @@ extension Tree {
     }
   }
 
-  private static func normal(_ path: [UInt8]) -> [UInt8] {
+  /// A path of the command line, `..` taken textually and never above the root.
+  static func normal(_ path: [UInt8]) -> [UInt8] {
     do {
       return try EntryPath.normalize(path, aboveRoot: .clamp)
     } catch {

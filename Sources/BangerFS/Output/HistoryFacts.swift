@@ -36,21 +36,24 @@ struct HistoryFacts: Encodable {
     var omittedCount: Int?
 
     init(_ event: PathEvent, in image: ResolvedImage, _ opened: OpenedImage) {
-      let source = HistorySource(event.layer, member: event.member?.offset, in: image, opened)
-      layer = source.addedBy == nil ? event.layer : nil
-      layerDigest = source.digest
-      addedBy = source.addedBy
+      let source = event.layer.map { layer in
+        HistorySource(layer, member: event.member?.offset, in: image, opened)
+      }
+      let hasOffsets = source?.hasOffsets ?? true
+      layer = source?.addedBy == nil ? event.layer : nil
+      layerDigest = source?.digest
+      addedBy = source?.addedBy
       let path = JSONBytes(event.path)
       self.path = path.text
       pathBase64 = path.base64
       change = event.change.code
       rules = event.rules.map(\.rawValue)
-      member = event.member.map { Member($0, hasOffset: source.hasOffsets) }
+      member = event.member.map { Member($0, hasOffset: hasOffsets) }
       links = event.links.isEmpty ? nil : event.links.map(Link.init)
       switch event.change {
       case .put(let new), .changedAttributes(let new), .kept(let new): content = Content(new)
       case .replaced(let old, let new): (replaced, content) = (Content(old), Content(new))
-      case .overtaken(let later): overtakenBy = Member(later, hasOffset: source.hasOffsets)
+      case .overtaken(let later): overtakenBy = Member(later, hasOffset: hasOffsets)
       case .omitted(let count): omittedCount = count
       case .hidden, .emptied, .ignored: break
       }
@@ -127,7 +130,7 @@ struct HistorySource {
 
   init(
     _ layer: Int,
-    member: TarOffset?,
+    member: TarOffset? = nil,
     in image: ResolvedImage,
     _ opened: OpenedImage
   ) {

@@ -18,62 +18,52 @@ struct HistoryText {
 
   var lines: [String] {
     var lines = ["history: " + printable(history.path)]
-    var last: String?
+    var last = ""
     for event in history.events {
-      let source = HistorySource(event.layer, member: event.member?.offset, in: image, opened)
-      let name = source.addedBy ?? "layer \(event.layer) \(source.digest ?? "")"
+      let source = event.layer.map { layer in
+        HistorySource(layer, member: event.member?.offset, in: image, opened)
+      }
+      let layer = event.layer.map { "layer \($0) \(source?.digest ?? "")" }
+      let name = source?.addedBy ?? layer ?? "no layer"
       if name != last { lines.append("  " + name) }
       last = name
-      lines.append("    " + line(event, hasOffsets: source.hasOffsets))
+      lines.append("    " + line(event, hasOffsets: source?.hasOffsets ?? true))
     }
     return lines
   }
 
   private func line(_ event: PathEvent, hasOffsets: Bool) -> String {
-    var text = sentence(event)
-    if case .overtaken(let later) = event.change {
-      text += place(of: later, hasOffsets: hasOffsets)
-    }
+    var text = sentence(event, hasOffsets: hasOffsets)
     for link in event.links {
       text +=
         ", through the symbolic link \(printable(link.path)) -> "
         + "\(EscapedBytes.string(link.target)) of \(layer(link.layer, seenFrom: event))"
     }
-    if let member = event.member {
-      text +=
-        " (\(name(of: member.kind)) \(EscapedBytes.string(member.nameInArchive))"
-        + "\(place(of: member, hasOffsets: hasOffsets)))"
-    }
+    if let member = event.member { text += " (\(name(of: member, hasOffsets: hasOffsets)))" }
     if event.rules.isEmpty { return text }
     return text + " [" + event.rules.map(\.rawValue).joined(separator: ", ") + "]"
   }
 
-  private func place(of member: EntryName, hasOffsets: Bool) -> String {
-    hasOffsets ? " at tar byte \(member.offset)" : ""
-  }
-
   // MARK: What happened
 
-  private func sentence(_ event: PathEvent) -> String {
-    let isParent = event.path != history.path
-    let subject = isParent ? printable(event.path) : "it"
+  private func sentence(_ event: PathEvent, hasOffsets: Bool) -> String {
+    let parent = event.path == history.path ? nil : "its parent \(printable(event.path))"
     switch event.change {
     case .put(let new):
-      if event.member == nil { return "nothing describes it: \(text(new))" }
-      if new.member == nil { return "made as a parent: \(text(new))" }
-      return "put" + linked(event, new) + ": " + text(new)
+      if event.rules.contains(.impliedParent) { return "made \(text(new)), for what is in it" }
+      return "put \(text(new))" + linked(event, new)
     case .replaced(let old, let new):
-      let what = "\(name(of: old.kind)) of \(layer(old.layer, seenFrom: event))"
-      let whole = isParent && old.kind == .directory ? ", and it with that" : ""
-      let where_ = isParent ? " " + printable(event.path) + "," : ""
-      let made = new.member == nil ? ", as a parent" : linked(event, new)
-      return "replaced\(where_) the \(what)\(whole)\(made): \(text(new))"
-    case .changedAttributes(let new):
-      return "changed its attributes, kept what is in it: \(text(new))"
-    case .kept(let old): return "left it as it is: \(text(old))"
-    case .hidden: return isParent ? "hid it with \(subject)" : "hid it"
+      let replaced = "the \(noun(old.kind)) of \(layer(old.layer, seenFrom: event))"
+      let whole = "by \(text(new))" + linked(event, new)
+      guard let parent else { return "replaced \(replaced) \(whole)" }
+      let end = old.kind == .directory ? ": it is gone" : ""
+      return "replaced \(parent), \(replaced), \(whole)\(end)"
+    case .changedAttributes(let new): return "made it \(text(new)), and kept what is in it"
+    case .kept: return "left it as it is"
+    case .hidden: return "hid " + (parent ?? "it")
     case .emptied: return "hid what lower layers have in it"
-    case .overtaken: return "put what a later member of the layer replaces"
+    case .overtaken(let later):
+      return "put what counts for nothing after \(name(of: later, hasOffsets: hasOffsets))"
     case .ignored: return ignored(event)
     case .omitted(let count): return "did \(count) things more"
     }
@@ -81,13 +71,14 @@ struct HistoryText {
 
   private func linked(_ event: PathEvent, _ new: PathContent) -> String {
     guard let member = event.member, member.kind == .hardLink else { return "" }
-    return " as a hard link to \(printable(member.target)) of \(layer(new.layer, seenFrom: event))"
+    return ", as a hard link to \(printable(member.target)) of "
+      + layer(new.layer, seenFrom: event)
   }
 
   private func ignored(_ event: PathEvent) -> String {
-    if event.rules.contains(.whiteoutOfNothing) { return "hid nothing: nothing is there" }
-    if event.rules.contains(.linkToItself) { return "did nothing: a hard link to itself" }
-    return "hid nothing: what it is in is gone or no directory"
+    if event.rules.contains(.whiteoutOfNothing) { return "hid nothing, since nothing is there" }
+    if event.rules.contains(.linkToItself) { return "did nothing by a hard link to itself" }
+    return "hid nothing, since what it is in is gone or no directory"
   }
 
   // MARK: Names
@@ -96,21 +87,29 @@ struct HistoryText {
 
   private func layer(_ number: Int, seenFrom event: PathEvent) -> String {
     if number == event.layer { return "this layer" }
-    let source = HistorySource(number, member: nil, in: image, opened)
-    return source.addedBy ?? "layer \(number)"
+    return HistorySource(number, in: image, opened).addedBy ?? "layer \(number)"
+  }
+
+  private func name(of member: EntryName, hasOffsets: Bool) -> String {
+    let kind: String
+    switch member.kind {
+    case .whiteout: kind = "whiteout"
+    case .opaque: kind = "opaque mark"
+    default: kind = "member"
+    }
+    let name = "\(kind) \(EscapedBytes.string(member.nameInArchive))"
+    return hasOffsets ? name + " at tar byte \(member.offset)" : name
   }
 
   private func text(_ content: PathContent) -> String {
     let attributes = content.attributes
     let mode = "0" + String(attributes.mode, radix: 8)
-    let size = content.kind == .regular ? ", \(content.byteCount) bytes" : ""
-    return
-      "\(name(of: content.kind)), mode \(mode), owner \(attributes.uid):\(attributes.gid)\(size)"
+    let unit = content.byteCount == 1 ? "byte" : "bytes"
+    let size = content.kind == .regular ? " of \(content.byteCount) \(unit)" : ""
+    return "a \(noun(content.kind))\(size), mode \(mode), owner \(attributes.uid):\(attributes.gid)"
   }
 
-  private func name(of kind: NodeKind) -> String {
-    FileFacts.name(of: kind).replacing("-", with: " ")
+  private func noun(_ kind: NodeKind) -> String {
+    kind == .regular ? "file" : FileFacts.name(of: kind).replacing("-", with: " ")
   }
-
-  private func name(of kind: EntryKind) -> String { kind.code.replacing("-", with: " ") }
 }
