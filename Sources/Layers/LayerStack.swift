@@ -160,7 +160,8 @@ struct LayerStack: Sendable {
         of: path,
         in: layers.map(\.table),
         lowerLinks: lowerLinks,
-        roles: layers.map(\.role)
+        roles: layers.map(\.role),
+        limits: store.limits.tree
       )
     } catch {
       throw name(error)
