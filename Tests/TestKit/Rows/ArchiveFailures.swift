@@ -48,12 +48,10 @@ package struct ArchiveFailure: CustomStringConvertible, Sendable {
       says: "d/\(String(repeating: "n", count: 256))/x: path component over 255 bytes"
         + " (member at tar byte 512)"
     ),
-    // The error says enough of the path to know it by.
     ArchiveFailure(
       "N9 a path over 64 KiB",
       .file(TarText(Array(Array(repeating: Array("ab/".utf8), count: 21_846).joined()))),
-      says: String(String(repeating: "ab/", count: 200).prefix(512))
-        + "…: path over 65536 bytes (member at tar byte 0)"
+      says: "tar: path is larger than 65536 bytes at tar byte 0"
     ),
     ArchiveFailure(
       "N10 a NUL in the record of a path",

@@ -16,9 +16,16 @@ package struct Graft: Sendable {
   /// The layers of a row, moved below the directory.
   package func archives(of layers: TreeRow.Layers) -> [[TarEntry]] {
     switch layers {
-    case .members(let layers): layers.map { $0.map { TarEntry(moved($0)) } }
+    case .members(let layers): layers.map { $0.map(archived) }
     case .archives(let layers): layers.map { $0.map(moved) }
     }
+  }
+
+  /// With the content of a file that was not moved.
+  private func archived(_ member: LayerMember) -> TarEntry {
+    var entry = TarEntry(moved(member))
+    entry.content = member.fileContents
+    return entry
   }
 
   private func below(_ path: [UInt8]) -> [UInt8] { path.isEmpty ? name : name + [slash] + path }

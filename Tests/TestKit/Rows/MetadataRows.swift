@@ -1,6 +1,8 @@
 // Types, owners, modes, times and extended attributes: the rows M1 to M16 of docs/SEMANTICS.md, and U28
 // and U29. What is refused is in ArchiveFailures.
 
+import FileTree
+
 extension TreeRow {
   /// What a member says about a file beside its name and content.
   package static let metadata: [TreeRow] = [
@@ -28,9 +30,15 @@ extension TreeRow {
       "M2 capabilities that the kernel would read",
       [
         .file("two", "x").attribute("security.capability", capability(2, 16)),
-        .file("three", "x").attribute("security.capability", capability(3, 20)),
+        .file("three", "x").attribute("security.capability", capability(3, 20, root: 9)),
       ],
-      dump: "three 1 \(capabilityText(3, 20)), two 1 \(capabilityText(2, 16))"
+      dump: "three 1 \(capabilityText(3, 20, root: 9)), two 1 \(capabilityText(2, 16))"
+    ),
+    TreeRow(
+      "M2 a capability of revision 3 whose root is 0 is one of revision 2 to the kernel",
+      [.file("a", "x").attribute("security.capability", capability(3, 20))],
+      dump: "a 1 \(capabilityText(3, 20))",
+      mount: "a 1 \(capabilityText(2, 16))"
     ),
     TreeRow(
       "M2 others are left out",
@@ -195,16 +203,26 @@ extension TreeRow {
     ),
   ]
 
-  /// Revision, effective flag, and so many bytes more.
+  /// Revision, effective flag, and so many bytes more, the last of them the root's id.
   ///
   /// Source: linux/capability.h, vfs_cap_data.
-  private static func capability(_ revision: UInt8, _ rest: Int) -> TarText {
-    TarText([1, 0, 0, revision, 0, 0x20] + [UInt8](repeating: 0, count: rest - 2))
+  private static func capability(
+    _ revision: UInt8,
+    _ rest: Int,
+    root: UInt8 = 0
+  ) -> TarText {
+    TarText(
+      [1, 0, 0, revision, 0, 0x20] + [UInt8](repeating: 0, count: rest - 6) + [root, 0, 0, 0]
+    )
   }
 
-  private static func capabilityText(_ revision: UInt8, _ rest: Int) -> String {
-    "security.capability=\\x01\\x00\\x00\\x0\(revision)\\x00\\x20"
-      + String(repeating: "\\x00", count: rest - 2)
+  private static func capabilityText(
+    _ revision: UInt8,
+    _ rest: Int,
+    root: UInt8 = 0
+  ) -> String {
+    "security.capability="
+      + EscapedBytes.string(capability(revision, rest, root: root).bytes)
   }
 
   /// Version 2; owner rw, user 1000 r, group r, mask r, others nothing.
@@ -223,8 +241,5 @@ extension TreeRow {
     [tag, 0, permissions, 0] + id
   }
 
-  private static let listText = list.bytes.map { byte in
-    byte > 0x20 && byte < 0x7F
-      ? String(UnicodeScalar(byte)) : "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-  }.joined()
+  private static let listText = EscapedBytes.string(list.bytes)
 }

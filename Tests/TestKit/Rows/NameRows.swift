@@ -73,7 +73,7 @@ extension TreeRow {
     TreeRow(
       "N8 a component of 255 bytes",
       [.file(TarText(longest), "x"), .symlink("l", to: TarText(longest))],
-      dump: "\(longestText) 1, l -> \(longestText)",
+      dump: "l -> \(longestText), \(longestText) 1",
       contents: [longestText: "x"]
     ),
     TreeRow(

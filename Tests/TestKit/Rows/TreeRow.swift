@@ -13,6 +13,8 @@ package struct TreeRow: CustomStringConvertible, Sendable {
   package var place = Place.anywhere
   /// As `DumpRow.brief` writes it.
   package var dump: String
+  /// What a mount shows instead where the kernel says so.
+  package var mount: String?
   /// What ext4 has instead where it cannot have the same.
   package var ext4: String?
   /// `KIND LAYER.MEMBER`, of the merge.
@@ -57,13 +59,14 @@ package struct TreeRow: CustomStringConvertible, Sendable {
     _ archives: [TarEntry]...,
     at place: Place = .anywhere,
     dump: String,
+    mount: String? = nil,
     ext4: String? = nil,
     contents: [String: String] = [:]
   ) {
     self.name = name
     layers = .archives(archives)
     self.place = place
-    (self.dump, self.ext4, self.contents) = (dump, ext4, contents)
+    (self.dump, self.mount, self.ext4, self.contents) = (dump, mount, ext4, contents)
   }
 
   /// All rows that are about the merge.
@@ -96,7 +99,7 @@ extension TarEntry {
       case .directory: .directory(path)
       case .file: .file(path, TarText(member.fileContents))
       case .symbolicLink(let target): .symlink(path, to: TarText(target))
-      case .hardLink(let target): .hardLink(path, to: TarText(target))
+      case .hardLink(let target): .hardLink(path, to: target.isEmpty ? "/" : TarText(target))
       case .characterDevice(let major, let minor):
         .characterDevice(path, major: Int64(major), minor: Int64(minor))
       case .blockDevice(let major, let minor):
