@@ -14,6 +14,11 @@ struct BangerFS: AsyncParsableCommand {
       oci-archive:FILE[:TAG], docker-archive:FILE[:NAME:TAG]. Nothing is unpacked: files are read \
       out of the compressed layers, of which indexes are kept in the cache.
 
+      Images are bounded in what they may ask for, each bound for its reason; --limit NAME=VALUE \
+      moves one:
+
+      \(Limit.table)
+
       Exit status: 0 done, 1 unclassified, 64 usage, 65 the image is invalid, 66 no such image, \
       layer or path, 69 a registry or a tool is unavailable, 73 cannot create the output or the \
       mount, 74 local input or output failed, 75 trying again may help, 77 not permitted, 78 a \

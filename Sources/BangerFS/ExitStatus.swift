@@ -80,7 +80,7 @@ extension CommandFailure {
     case .blobMissing, .blobSizeMismatch: hint = "copy the image into the layout again"
     case .invalidDocument(.layoutIndex, _):
       hint = "the index.json of a cache may be removed: names are asked for again, blobs stay"
-    default: hint = error.kind == .noSpace ? Self.roomHint : nil
+    default: hint = error.kind == .noSpace ? Self.roomHint : MetLimit(error)?.hint
     }
   }
 
@@ -94,7 +94,8 @@ extension CommandFailure {
       hint = CommandFailure(cause).hint
     case .compression(_, .source): self.init(.inputOutput, "\(error)")
     case .compression(_, .outOfMemory): self.init(.temporary, "\(error)")
-    case .addition(_, let fault): self.init(fault.exitStatus, "\(error)", hint: fault.hint)
+    case .addition(_, let fault):
+      self.init(fault.exitStatus, "\(error)", hint: fault.hint ?? MetLimit(error)?.hint)
     case .scratch(let cause):
       self.init(ExitStatus(cause.kind), "\(error)", hint: CommandFailure(cause).hint)
     case .scratchEndsEarly: self.init(.inputOutput, "\(error)")
@@ -105,7 +106,7 @@ extension CommandFailure {
         "\(error)",
         hint: "add a range that has it, as --owner-map \(prefix):\(id):TO:1"
       )
-    default: self.init(.invalidImage, "\(error)")
+    default: self.init(.invalidImage, "\(error)", hint: MetLimit(error)?.hint)
     }
   }
 }

@@ -14,6 +14,7 @@ struct ImageProvider {
   var platform: Platform
   var policy: PullPolicy
   var registry: RegistryOptions
+  var limits: Limits
   /// Opened once it is needed: a layout on disk needs none.
   var cache: @Sendable () throws -> CacheDirectory
   var progress: Progress
@@ -23,7 +24,7 @@ struct ImageProvider {
   func image(_ reference: Reference) async throws -> ResolvedImage {
     switch reference {
     case .layout(let reference):
-      return try ImageResolver(platform: platform).resolve(reference)
+      return try ImageResolver(platform: platform, limits: limits.documents).resolve(reference)
     case .archive(let reference): return try archived(reference)
     case .registry(let reference): return try await registered(reference)
     }
@@ -42,7 +43,11 @@ struct ImageProvider {
     )
     defer { progress.end() }
     return try endingOnSignals {
-      let source = try ImageArchive.open(reference, cache: cache) { count, total in
+      let source = try ImageArchive.open(
+        reference,
+        cache: cache,
+        limits: limits.documents
+      ) { count, total in
         progress.set(count, of: total)
       }
       // A Docker archive's source has only the image that was chosen.
@@ -68,7 +73,11 @@ struct ImageProvider {
       }
     }
     if policy == .never { throw try absence(of: names, in: cache) }
-    let pulled = try await pull(names, into: cache, LayerStore.noting(cache: directory))
+    let pulled = try await pull(
+      names,
+      into: cache,
+      LayerStore.noting(cache: directory, limits: limits.layers)
+    )
     if tellsResolved {
       progress.say(pulled.name.text, is: pulled.image.digest.description)
     }
@@ -194,6 +203,7 @@ struct ImageProvider {
     )
     settings.allowsForeignLayers = registry.allowsForeignLayers
     settings.parallelDownloads = registry.jobs
+    settings.documents = limits.documents
     settings.userAgent = "banger-fs/\(version)"
     return settings
   }

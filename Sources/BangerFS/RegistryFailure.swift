@@ -8,7 +8,7 @@ extension CommandFailure {
     if case .store(let cause) = error {
       self.init(cause)
     } else {
-      self.init(ExitStatus(error), "\(error)", hint: error.hint)
+      self.init(ExitStatus(error), "\(error)", hint: error.hint ?? MetLimit(error)?.hint)
     }
   }
 }

@@ -47,6 +47,7 @@ enum Wiring {
       platform: platform,
       policy: options.pull.effectivePolicy,
       registry: options.registry,
+      limits: options.limits.limits,
       cache: { try cache(options.cache) },
       progress: progress
     )
@@ -109,7 +110,10 @@ enum Wiring {
   /// What opens images as the options say, and makes trees of additions alone.
   static func opener(_ options: ImageOptions) throws -> ImageOpener {
     ImageOpener(
-      store: LayerStore.noting(cache: try cache(options.cache)),
+      store: LayerStore.noting(
+        cache: try cache(options.cache),
+        limits: options.limits.limits.layers
+      ),
       lowerLinks: options.followsDirectoryLinks ? .follow : .replace
     )
   }
@@ -160,9 +164,12 @@ enum Wiring {
 extension LayerStore {
   /// A store that says once, to people, that the cache cannot be used: a disk that is full, or may not
   /// be written to, says so again for every layer.
-  static func noting(cache: CacheDirectory) -> LayerStore {
+  static func noting(
+    cache: CacheDirectory,
+    limits: LayerLimits = LayerLimits()
+  ) -> LayerStore {
     let hasWarned = Mutex(false)
-    return LayerStore(cache: cache) { error in
+    return LayerStore(cache: cache, limits: limits) { error in
       let isFirst = hasWarned.withLock { hasWarned in
         defer { hasWarned = true }
         return !hasWarned

@@ -12,6 +12,8 @@ struct ArchiveContents: Sendable {
   let file: ArchiveFile
   let table: ArchiveTable
   let cache: ArchiveCache
+  /// What documents in the archive may ask for.
+  let limits: SpecLimits
 
   /// The file called `name`, or `nil` where there is none.
   func member(_ name: [UInt8]) throws(ImageStoreError) -> ArchiveMember? {
@@ -46,8 +48,8 @@ struct ArchiveContents: Sendable {
   /// The bytes of a document, which no digest vouches for, or `nil` where there is none.
   func document(_ name: [UInt8]) throws(ImageStoreError) -> [UInt8]? {
     guard let member = try member(name) else { return nil }
-    guard member.byteCount <= SpecLimits.documentByteCount else {
-      let limit = SpecLimits.documentByteCount
+    guard member.byteCount <= limits.documentByteCount else {
+      let limit = limits.documentByteCount
       throw invalid(name, .documentTooLarge(byteCount: member.byteCount, limit: limit))
     }
     return try open(member, called: name, as: anyDigest(of: member)).readAll()

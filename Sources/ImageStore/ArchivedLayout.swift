@@ -10,6 +10,7 @@ final class ArchivedLayout: ImageSource {
   private let contents: ArchiveContents
 
   var path: FilePath { contents.file.path }
+  var limits: SpecLimits { contents.limits }
 
   /// - Throws: `.notALayout` for archives of anything else; else what is wrong with the documents.
   init(_ contents: ArchiveContents) throws(ImageStoreError) {
@@ -17,7 +18,7 @@ final class ArchivedLayout: ImageSource {
     _ = try parsing(.layoutMarker) { () throws(SpecError) in try LayoutVersion(parsing: marker) }
     let text = try Self.document("index.json", in: contents)
     index = try parsing(.layoutIndex) { () throws(SpecError) in
-      try ImageIndex(parsingLayoutIndex: text)
+      try ImageIndex(parsingLayoutIndex: text, limits: contents.limits)
     }
     self.contents = contents
   }

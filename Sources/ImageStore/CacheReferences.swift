@@ -37,7 +37,7 @@ struct CacheReferences {
     do throws(ImageStoreError) {
       let bytes = try source.document(entry)
       found = try parsing(.blob(entry.digest)) { () throws(SpecError) in
-        try DescriptorSearch.descriptors(in: bytes)
+        try DescriptorSearch.descriptors(in: bytes, limits: source.limits)
       }
     } catch {
       // A disk that fails must not make everything look unneeded.

@@ -144,7 +144,7 @@ extension ImageCache {
       case .index:
         let bytes = try source.document(part)
         _ = try parsing(.blob(part.digest)) { () throws(SpecError) in
-          try ImageIndex(parsing: bytes, as: part.mediaType)
+          try ImageIndex(parsing: bytes, as: part.mediaType, limits: source.limits)
         }
       case .manifest: _ = try ImageResolver().read(part, of: "", in: source)
       default: return nil

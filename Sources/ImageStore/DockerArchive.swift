@@ -16,6 +16,7 @@ final class DockerArchive: ImageSource {
   private let parts: [Digest: Part]
 
   var path: FilePath { contents.file.path }
+  var limits: SpecLimits { contents.limits }
 
   /// A file of the archive that is the configuration or a layer.
   private struct Part {
@@ -80,7 +81,7 @@ final class DockerArchive: ImageSource {
       throw .badArchive(contents.file.path, .noDockerManifest)
     }
     do throws(SpecError) {
-      return try DockerArchiveManifest(parsing: bytes).images
+      return try DockerArchiveManifest(parsing: bytes, limits: contents.limits).images
     } catch {
       throw contents.invalid(name, error)
     }
@@ -112,7 +113,11 @@ final class DockerArchive: ImageSource {
     in contents: ArchiveContents
   ) throws(ImageStoreError) -> [Digest] {
     do throws(SpecError) {
-      return try ImageConfiguration(parsing: configuration, layerCount: image.layers.count).diffIDs
+      return try ImageConfiguration(
+        parsing: configuration,
+        layerCount: image.layers.count,
+        limits: contents.limits
+      ).diffIDs
     } catch {
       throw contents.invalid(image.configuration, error)
     }

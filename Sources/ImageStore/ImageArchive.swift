@@ -19,6 +19,7 @@ package enum ImageArchive {
   package static func open(
     _ reference: ArchiveReference,
     cache: ImageCache,
+    limits: SpecLimits = SpecLimits(),
     progress: (_ readByteCount: UInt64, _ byteCount: UInt64) -> Void = { _, _ in }
   ) throws(ImageStoreError) -> any ImageSource {
     let path = reference.file.map { CChar(bitPattern: $0) } + [0]
@@ -29,7 +30,7 @@ package enum ImageArchive {
       case .identity: try ArchiveScan.table(of: file)
       case .gzip, .zstd: try ArchiveDecoder.table(of: file, cache: cache, progress: progress)
       }
-    let contents = ArchiveContents(file: file, table: table, cache: cache)
+    let contents = ArchiveContents(file: file, table: table, cache: cache, limits: limits)
     switch reference.format {
     case .oci: return try ArchivedLayout(contents)
     case .docker:

@@ -57,7 +57,7 @@ extension ImageCache {
     let source = CacheSnapshot(self, index: try readIndex(), holdsBlobs: true)
     let bytes = try source.document(image.manifest)
     let manifest = try parsing(.blob(image.manifest.digest)) { () throws(SpecError) in
-      try ImageManifest(parsing: bytes, as: image.manifest.mediaType)
+      try ImageManifest(parsing: bytes, as: image.manifest.mediaType, limits: source.limits)
     }
     let entries = try entries(for: image, manifest: bytes, in: source)
     try changeNames { (index) throws(ImageStoreError) in

@@ -13,12 +13,17 @@ package final class ImageLayout: ImageSource {
   package let path: FilePath
   /// The content of `index.json` when the layout was opened.
   package let index: ImageIndex
+  package let limits: SpecLimits
   private let directory: DirectoryHandle
 
   /// Opens the layout at `path`, which may itself be a symbolic link; nothing below it may.
   ///
   /// - Throws: `.noLayout` when there is no such directory, `.notALayout` when it is another kind.
-  package init(opening path: FilePath) throws(ImageStoreError) {
+  package init(
+    opening path: FilePath,
+    limits: SpecLimits = SpecLimits()
+  ) throws(ImageStoreError) {
+    self.limits = limits
     do {
       directory = try DirectoryHandle.open(path)
     } catch Errno.noSuchFileOrDirectory, Errno.notDirectory {
@@ -29,9 +34,9 @@ package final class ImageLayout: ImageSource {
     self.path = path
     let marker = try Self.file("oci-layout", .layoutMarker, in: directory)
     _ = try parsing(.layoutMarker) { () throws(SpecError) in try LayoutVersion(parsing: marker) }
-    let text = try Self.file("index.json", .layoutIndex, in: directory)
+    let text = try Self.file("index.json", .layoutIndex, in: directory, limits: limits)
     index = try parsing(.layoutIndex) { () throws(SpecError) in
-      try ImageIndex(parsingLayoutIndex: text)
+      try ImageIndex(parsingLayoutIndex: text, limits: limits)
     }
   }
 
@@ -51,7 +56,8 @@ package final class ImageLayout: ImageSource {
   static func file(
     _ name: String,
     _ document: ImageStoreError.Document,
-    in directory: DirectoryHandle
+    in directory: DirectoryHandle,
+    limits: SpecLimits = SpecLimits()
   ) throws(ImageStoreError) -> [UInt8] {
     let path = directory.path.appending(name)
     let descriptor: FileDescriptor
@@ -66,11 +72,11 @@ package final class ImageLayout: ImageSource {
     }
     defer { descriptor.closeIgnoringErrors() }
     do throws(ReadFault) {
-      return try contents(of: descriptor)
+      return try contents(of: descriptor, upTo: limits.documentByteCount)
     } catch {
       switch error {
       case .oversized(let byteCount):
-        let limit = SpecLimits.documentByteCount
+        let limit = limits.documentByteCount
         throw .invalidDocument(document, .documentTooLarge(byteCount: byteCount, limit: limit))
       case .notRegular: throw .notAPlainFile(path)
       case .system(let errno): throw .system("read", path, errno)
@@ -85,8 +91,10 @@ package final class ImageLayout: ImageSource {
   }
 
   /// The bytes of a regular file of bounded size; growth meanwhile is not read.
-  private static func contents(of descriptor: FileDescriptor) throws(ReadFault) -> [UInt8] {
-    let limit = SpecLimits.documentByteCount
+  private static func contents(
+    of descriptor: FileDescriptor,
+    upTo limit: UInt64
+  ) throws(ReadFault) -> [UInt8] {
     let status: stat
     do { status = try fileStatus(of: descriptor) } catch { throw .system(error) }
     guard status.isRegularFile else { throw .notRegular }

@@ -10,14 +10,18 @@ import SystemPackage
 package struct ImageResolver: Sendable {
   package let platform: Platform
 
-  package init(platform: Platform = .linuxAMD64) {
+  /// What documents of layouts may ask for.
+  private let limits: SpecLimits
+
+  package init(platform: Platform = .linuxAMD64, limits: SpecLimits = SpecLimits()) {
     self.platform = platform
+    self.limits = limits
   }
 
   /// Reads the layout that a reference names and the documents of one image in it.
   package func resolve(_ reference: LayoutReference) throws(ImageStoreError) -> ResolvedImage {
     let path = reference.directory.map { CChar(bitPattern: $0) } + [0]
-    let layout = try ImageLayout(opening: FilePath(platformString: path))
+    let layout = try ImageLayout(opening: FilePath(platformString: path), limits: limits)
     return try resolve(
       reference.text,
       name: reference.name,
@@ -102,12 +106,20 @@ package struct ImageResolver: Sendable {
   ) throws(ImageStoreError) -> ResolvedImage {
     let manifestBytes = try source.document(choice.manifest)
     let manifest = try parsing(.blob(choice.manifest.digest)) { () throws(SpecError) in
-      try ImageManifest(parsing: manifestBytes, as: choice.manifest.mediaType)
+      try ImageManifest(
+        parsing: manifestBytes,
+        as: choice.manifest.mediaType,
+        limits: source.limits
+      )
     }
     let configurationBytes = try source.document(manifest.configuration)
     let configuration = try parsing(.blob(manifest.configuration.digest)) {
       () throws(SpecError) in
-      try ImageConfiguration(parsing: configurationBytes, layerCount: manifest.layers.count)
+      try ImageConfiguration(
+        parsing: configurationBytes,
+        layerCount: manifest.layers.count,
+        limits: source.limits
+      )
     }
     if choice.mustMatchPlatform, configuration.platform.distance(to: platform) == nil {
       throw .noSuchPlatform(platform, available: [configuration.platform])

@@ -21,6 +21,9 @@ package protocol ImageSource: AnyObject, Sendable {
   /// Where a blob is, for messages; use `openBlob` to read it.
   func place(of digest: Digest) -> FilePath
 
+  /// What documents of this place may ask for.
+  var limits: SpecLimits { get }
+
   /// Whether media types are what somebody wrote, and not made up by whoever reads the place.
   var statesMediaTypes: Bool { get }
 }
@@ -33,12 +36,12 @@ extension ImageSource {
   /// Taken from the descriptor where it embeds them, else from the blob.
   package func document(_ descriptor: Descriptor) throws(ImageStoreError) -> [UInt8] {
     let digest = descriptor.digest
-    guard descriptor.byteCount <= SpecLimits.documentByteCount else {
+    guard descriptor.byteCount <= limits.documentByteCount else {
       throw .invalidDocument(
         .blob(digest),
         .documentTooLarge(
           byteCount: descriptor.byteCount,
-          limit: SpecLimits.documentByteCount
+          limit: limits.documentByteCount
         )
       )
     }

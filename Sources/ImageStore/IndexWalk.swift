@@ -71,7 +71,7 @@ struct IndexWalk {
     }
     let bytes = try source.document(entry)
     return try parsing(.blob(entry.digest)) { () throws(SpecError) in
-      try ImageIndex(parsing: bytes, as: entry.mediaType).manifests
+      try ImageIndex(parsing: bytes, as: entry.mediaType, limits: source.limits).manifests
     }
   }
 }

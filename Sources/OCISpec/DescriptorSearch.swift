@@ -4,9 +4,12 @@
 
 package enum DescriptorSearch {
   /// The descriptors of a document, outermost first; objects without a digest of ours are none.
-  package static func descriptors(in document: [UInt8]) throws(SpecError) -> [Descriptor] {
+  package static func descriptors(
+    in document: [UInt8],
+    limits: SpecLimits = SpecLimits()
+  ) throws(SpecError) -> [Descriptor] {
     var found: [Descriptor] = []
-    collect(try JSONValue(parsing: document), into: &found)
+    collect(try JSONValue(parsing: document, limits: limits), into: &found)
     return found
   }
 

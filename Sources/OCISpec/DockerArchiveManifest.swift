@@ -25,11 +25,11 @@ package struct DockerArchiveManifest: Hashable, Sendable {
   }
 
   /// Reads the content of `manifest.json`.
-  package init(parsing bytes: [UInt8]) throws(SpecError) {
-    let wire = try DocumentDecoder.decode([Wire].self, from: bytes, root: .array)
+  package init(parsing bytes: [UInt8], limits: SpecLimits = SpecLimits()) throws(SpecError) {
+    let wire = try DocumentDecoder.decode([Wire].self, from: bytes, root: .array, limits: limits)
     var images: [Image] = []
     for (position, image) in wire.enumerated() {
-      images.append(try image.checked(at: "[\(position)]"))
+      images.append(try image.checked(at: "[\(position)]", limits))
     }
     self.images = images
   }
@@ -45,12 +45,12 @@ package struct DockerArchiveManifest: Hashable, Sendable {
       case layers = "Layers"
     }
 
-    func checked(at field: String) throws(SpecError) -> Image {
+    func checked(at field: String, _ limits: SpecLimits) throws(SpecError) -> Image {
       guard let config, !config.isEmpty else { throw .missingField("\(field).Config") }
       // An image without layers has `null` there, as one without tags has for them.
       let layers = layers ?? []
-      guard layers.count <= SpecLimits.layerCount else {
-        throw .tooManyLayers(count: layers.count, limit: SpecLimits.layerCount)
+      guard layers.count <= limits.layerCount else {
+        throw .tooManyLayers(count: layers.count, limit: limits.layerCount)
       }
       return Image(
         configuration: Array(config.utf8),

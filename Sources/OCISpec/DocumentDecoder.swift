@@ -9,12 +9,13 @@ enum DocumentDecoder {
   static func decode<Wire: Decodable>(
     _ type: Wire.Type,
     from bytes: [UInt8],
-    root: DocumentScan.Root = .object
+    root: DocumentScan.Root = .object,
+    limits: SpecLimits
   ) throws(SpecError) -> Wire {
-    guard UInt64(bytes.count) <= SpecLimits.documentByteCount else {
+    guard UInt64(bytes.count) <= limits.documentByteCount else {
       throw .documentTooLarge(
         byteCount: UInt64(bytes.count),
-        limit: SpecLimits.documentByteCount
+        limit: limits.documentByteCount
       )
     }
     try DocumentScan.check(bytes, root: root)

@@ -79,8 +79,8 @@ package struct ImageConfiguration: Hashable, Sendable {
   }
 
   /// Reads a configuration.
-  package init(parsing bytes: [UInt8]) throws(SpecError) {
-    let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
+  package init(parsing bytes: [UInt8], limits: SpecLimits = SpecLimits()) throws(SpecError) {
+    let wire = try DocumentDecoder.decode(Wire.self, from: bytes, limits: limits)
     guard let architecture = wire.architecture, !architecture.isEmpty else {
       throw .missingField("architecture")
     }
@@ -92,13 +92,17 @@ package struct ImageConfiguration: Hashable, Sendable {
     created = wire.created
     author = wire.author
     execution = wire.config ?? .none
-    diffIDs = try Self.digests(rootfs.diffIDs ?? [])
+    diffIDs = try Self.digests(rootfs.diffIDs ?? [], limits)
     history = (wire.history ?? []).map(\.entry)
   }
 
   /// Reads the configuration of an image with `layerCount` layers, each of which needs a diffID.
-  package init(parsing bytes: [UInt8], layerCount: Int) throws(SpecError) {
-    try self.init(parsing: bytes)
+  package init(
+    parsing bytes: [UInt8],
+    layerCount: Int,
+    limits: SpecLimits = SpecLimits()
+  ) throws(SpecError) {
+    try self.init(parsing: bytes, limits: limits)
     guard diffIDs.count == layerCount else {
       throw .diffIDCountMismatch(layers: layerCount, diffIDs: diffIDs.count)
     }
@@ -111,9 +115,12 @@ package struct ImageConfiguration: Hashable, Sendable {
     return steps.count == diffIDs.count ? steps : nil
   }
 
-  private static func digests(_ texts: [String]) throws(SpecError) -> [Digest] {
-    guard texts.count <= SpecLimits.layerCount else {
-      throw .tooManyLayers(count: texts.count, limit: SpecLimits.layerCount)
+  private static func digests(
+    _ texts: [String],
+    _ limits: SpecLimits
+  ) throws(SpecError) -> [Digest] {
+    guard texts.count <= limits.layerCount else {
+      throw .tooManyLayers(count: texts.count, limit: limits.layerCount)
     }
     var digests: [Digest] = []
     for text in texts { digests.append(try Digest(text)) }

@@ -10,15 +10,22 @@ package struct ImageIndex: Hashable, Sendable {
   }
 
   /// Reads an index that a descriptor of type `expected` led to.
-  package init(parsing bytes: [UInt8], as expected: MediaType) throws(SpecError) {
-    let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
+  package init(
+    parsing bytes: [UInt8],
+    as expected: MediaType,
+    limits: SpecLimits = SpecLimits()
+  ) throws(SpecError) {
+    let wire = try DocumentDecoder.decode(Wire.self, from: bytes, limits: limits)
     try self.init(wire, as: expected)
   }
 
   /// Reads the `index.json` of a layout, which no descriptor leads to: its own media type, where
   /// it has one, must be that of an index.
-  package init(parsingLayoutIndex bytes: [UInt8]) throws(SpecError) {
-    let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
+  package init(
+    parsingLayoutIndex bytes: [UInt8],
+    limits: SpecLimits = SpecLimits()
+  ) throws(SpecError) {
+    let wire = try DocumentDecoder.decode(Wire.self, from: bytes, limits: limits)
     let own = MediaType(wire.header.mediaType ?? "")
     let plain = MediaType("application/vnd.oci.image.index.v1+json")
     try self.init(wire, as: own.kind == .index ? own : plain)

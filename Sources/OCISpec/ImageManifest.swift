@@ -14,8 +14,12 @@ package struct ImageManifest: Hashable, Sendable {
   ///
   /// - Throws: `.artifact`, `.encryptedLayer` or `.unsupportedLayer` for well-formed manifests that
   ///   are no file system image; else what is wrong with the document.
-  package init(parsing bytes: [UInt8], as expected: MediaType) throws(SpecError) {
-    let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
+  package init(
+    parsing bytes: [UInt8],
+    as expected: MediaType,
+    limits: SpecLimits = SpecLimits()
+  ) throws(SpecError) {
+    let wire = try DocumentDecoder.decode(Wire.self, from: bytes, limits: limits)
     try wire.header.check(as: expected)
     guard let configuration = wire.config else { throw .missingField("config") }
     guard wire.header.hasLayers else { throw .missingField("layers") }
@@ -26,8 +30,8 @@ package struct ImageManifest: Hashable, Sendable {
       throw .artifact(type: printable(artifactType ?? self.configuration.mediaType.rawValue))
     }
     let layers = wire.layers ?? []
-    guard layers.count <= SpecLimits.layerCount else {
-      throw .tooManyLayers(count: layers.count, limit: SpecLimits.layerCount)
+    guard layers.count <= limits.layerCount else {
+      throw .tooManyLayers(count: layers.count, limit: limits.layerCount)
     }
     self.layers = try WireDescriptor.checked(layers, at: "layers")
     try Self.checkKinds(self.layers, artifactType: artifactType)

@@ -25,8 +25,8 @@ package enum JSONValue: Equatable, Sendable {
   /// Reads one document: a JSON object of at most `SpecLimits.documentByteCount` bytes.
   ///
   /// - Throws: `.documentTooLarge`, or `.badJSON` with the position of the fault.
-  package init(parsing bytes: [UInt8]) throws(SpecError) {
-    let limit = SpecLimits.documentByteCount
+  package init(parsing bytes: [UInt8], limits: SpecLimits = SpecLimits()) throws(SpecError) {
+    let limit = limits.documentByteCount
     guard UInt64(bytes.count) <= limit else {
       throw .documentTooLarge(byteCount: UInt64(bytes.count), limit: limit)
     }

@@ -57,7 +57,7 @@ package struct LayoutIndexEditor: Sendable {
     var changed = document
     changed["manifests"] = .array(values)
     let bytes = changed.bytes
-    let limit = SpecLimits.documentByteCount
+    let limit = SpecLimits().documentByteCount
     guard UInt64(bytes.count) <= limit else {
       throw .documentTooLarge(byteCount: UInt64(bytes.count), limit: limit)
     }

@@ -9,7 +9,7 @@ package struct LayoutVersion: Hashable, Sendable {
   ///
   /// - Throws: `.unsupportedLayoutVersion` unless the version is 1.x or 1.x.y.
   package init(parsing bytes: [UInt8]) throws(SpecError) {
-    let wire = try DocumentDecoder.decode(Wire.self, from: bytes)
+    let wire = try DocumentDecoder.decode(Wire.self, from: bytes, limits: SpecLimits())
     guard let version = wire.imageLayoutVersion else { throw .missingField("imageLayoutVersion") }
     guard version.utf8.starts(with: "1.".utf8) else {
       throw .unsupportedLayoutVersion(printable(version))

@@ -31,7 +31,9 @@ package struct CompressionLimits: Sendable, Equatable {
 
   /// The bound that was met.
   package enum Bound: Equatable, Sendable {
-    case decodedByteCount, ratio
+    case decodedByteCount
+    /// With the value of `ratio`.
+    case ratio(UInt64)
   }
 
   /// The bound that `decoded` bytes out of `stored` exceed, and its value in bytes.
@@ -39,7 +41,7 @@ package struct CompressionLimits: Sendable, Equatable {
     if decoded > decodedByteCount { return (.decodedByteCount, decodedByteCount) }
     let (scaled, overflow) = stored.multipliedReportingOverflow(by: ratio)
     let (limit, carried) = scaled.addingReportingOverflow(freeByteCount)
-    return overflow || carried || decoded <= limit ? nil : (.ratio, limit)
+    return overflow || carried || decoded <= limit ? nil : (.ratio(ratio), limit)
   }
 }
 
@@ -47,7 +49,7 @@ extension CompressionLimits.Bound: CustomStringConvertible {
   package var description: String {
     switch self {
     case .decodedByteCount: "the limit for one tar stream"
-    case .ratio: "the limit for a blob of this size"
+    case .ratio(let ratio): "the limit for a blob of this size, \(ratio) to 1"
     }
   }
 }

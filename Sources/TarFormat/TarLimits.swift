@@ -45,4 +45,21 @@ package struct TarLimits: Equatable, Sendable {
   package var fileSize: UInt64 = 1 << 40
 
   package init() {}
+
+  /// Sets the bound for an extension header, of which four may come before one member.
+  package mutating func setSpecialHeader(_ byteCount: Int) {
+    specialHeader = byteCount
+    specialHeadersPerMember = Self.scaled(byteCount, by: 4)
+  }
+
+  /// Sets the bound for the segments of a sparse file, with eight bytes of text for each.
+  package mutating func setSparseSegments(_ count: Int) {
+    sparseSegments = count
+    sparseMapText = Self.scaled(count, by: 8)
+  }
+
+  private static func scaled(_ number: Int, by factor: Int) -> Int {
+    let (product, overflow) = number.multipliedReportingOverflow(by: factor)
+    return overflow ? .max : product
+  }
 }

@@ -34,14 +34,14 @@ struct HelpTests {
   /// Where there are more than a dozen options they are only explained below.
   private static let image = "[<options>] <ref>"
   private static let pull =
-    "<ref> ... [--platform <platform>] [--cache-dir <dir>] [--authfile <file>] [--cert-dir <dir>] "
-    + "[--allow-foreign-layers] [--jobs <count>] [--progress <style>] [--quiet] [--format <format>]"
+    "<ref> ... [--platform <platform>] [--limit <name=value> ...] [--cache-dir <dir>] "
+    + "[--authfile <file>] [--cert-dir <dir>] [--allow-foreign-layers] [--jobs <count>] [--progress <style>] [--quiet] [--format <format>]"
 
   private static let inject =
     "<file> [<host:guest[:mode[:uid:gid]]> ...] [--overlay <dir|tar> ...] "
     + "[--overlay-owner <uid:gid|host>] [--inject <host:guest[:mode[:uid:gid]]> ...] "
     + "[--enable-unit <name> ...] [--owner-map <first:to:count> ...] [--follow-dirlinks] "
-    + "[--cache-dir <dir>] [--progress <style>] [--format <format>]"
+    + "[--limit <name=value> ...] [--cache-dir <dir>] [--progress <style>] [--format <format>]"
   private static let workdisk =
     "<output> [--size <size>] [--seed <seed>] [--owner <uid:gid|host>] [--label <label>] "
     + "[--journal-size <size>] [--no-journal] [--fs-feature <feature> ...] [--cache-dir <dir>] "

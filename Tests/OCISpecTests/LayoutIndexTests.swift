@@ -86,7 +86,7 @@ struct JSONValueTests {
     #expect(throws: SpecError.badJSON(.tooDeep(limit: 32), at: 32 * 5)) {
       try JSONValue(parsing: bytes(deep))
     }
-    let limit = SpecLimits.documentByteCount
+    let limit = SpecLimits().documentByteCount
     let large = [UInt8](repeating: 0x20, count: Int(limit) + 1)
     #expect(throws: SpecError.documentTooLarge(byteCount: limit + 1, limit: limit)) {
       try JSONValue(parsing: large)
@@ -166,7 +166,7 @@ struct LayoutIndexEditorTests {
 
   @Test func `an index is not made larger than anybody reads`() throws {
     var editor = try LayoutIndexEditor(parsing: LayoutIndexEditor.empty)
-    let limit = SpecLimits.documentByteCount
+    let limit = SpecLimits().documentByteCount
     let long = String(repeating: "n", count: Int(limit))
     editor.insert([try new(long)], before: { _ in true }, replacing: { _ in false })
     let error = #expect(throws: SpecError.self) { try editor.bytes() }

@@ -147,7 +147,7 @@ struct BlobIndexerTests {
     let bomb = CompressedBytes.zstd([UInt8](repeating: 0, count: 8 << 20))
     #expect(bomb.count < 1000)
     let error = try #require(throws: CompressionError.self) { try indexed(bomb, limits: limits) }
-    guard case .tooLarge(.ratio, let limit, let offset) = error else {
+    guard case .tooLarge(.ratio(1100), let limit, let offset) = error else {
       Issue.record("\(error)")
       return
     }

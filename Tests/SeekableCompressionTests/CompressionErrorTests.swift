@@ -27,8 +27,8 @@ struct CompressionErrorTests {
         "zstd: no frame at blob byte 1: magic number 0x10"
       ),
       (
-        .tooLarge(.ratio, limit: 5, at: BlobOffset(1)),
-        "decodes to more than 5 bytes by blob byte 1: the limit for a blob of this size"
+        .tooLarge(.ratio(1100), limit: 5, at: BlobOffset(1)),
+        "decodes to more than 5 bytes by blob byte 1: the limit for a blob of this size, 1100 to 1"
       ),
       (.corruptWindow(pointAt: TarOffset(4)), "seek point at tar byte 4: damaged window"),
       (.badSeekPoint(at: TarOffset(4)), "seek point at tar byte 4: not one of this blob"),

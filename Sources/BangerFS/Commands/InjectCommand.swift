@@ -36,6 +36,7 @@ struct InjectCommand: AsyncParsableCommand {
   )
   var followsDirectoryLinks = false
 
+  @OptionGroup var limits: LimitOptions
   @OptionGroup var cache: CacheOptions
   @OptionGroup var progress: ProgressOptions
   @OptionGroup var output: OutputOptions
@@ -55,7 +56,9 @@ struct InjectCommand: AsyncParsableCommand {
     let (added, owners) = (try additions.additions(), try additions.owners())
     let place = try ExistingFile(checking: image).path
     let tools = try await E2fsTools.find()
-    let opener = ImageOpener(store: LayerStore.noting(cache: try Wiring.cache(cache)))
+    let opener = ImageOpener(
+      store: LayerStore.noting(cache: try Wiring.cache(cache), limits: limits.limits.layers)
+    )
     var opened = try endingOnSignals { try opener.open(additions: added, owners: owners) }
     if !additions.enableUnit.isEmpty {
       let links = try SystemdUnits.links(

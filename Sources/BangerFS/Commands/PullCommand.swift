@@ -24,6 +24,7 @@ struct PullCommand: AsyncParsableCommand {
   var references: [String]
 
   @OptionGroup var platform: PlatformOptions
+  @OptionGroup var limits: LimitOptions
   @OptionGroup var cache: CacheOptions
   @OptionGroup var registry: RegistryOptions
   @OptionGroup var progress: ProgressOptions
@@ -43,11 +44,17 @@ struct PullCommand: AsyncParsableCommand {
       platform: try platform.parsed(),
       policy: .always,
       registry: registry,
+      limits: limits.limits,
       cache: { directory },
       progress: progress,
       tellsResolved: false
     )
-    let opener = ImageOpener(store: LayerStore.noting(cache: directory))
+    let opener = ImageOpener(
+      store: LayerStore.noting(
+        cache: directory,
+        limits: limits.limits.layers
+      )
+    )
     var pulled: [Facts.Image] = []
     let outcome = await Result {
       for reference in references {

@@ -44,6 +44,7 @@ struct ImageOptions: ParsableArguments {
   )
   var followsDirectoryLinks = false
 
+  @OptionGroup var limits: LimitOptions
   @OptionGroup var cache: CacheOptions
   @OptionGroup var pull: PullOptions
   @OptionGroup var registry: RegistryOptions

@@ -24,8 +24,6 @@ package struct NetworkLimits: Sendable {
   package var redirects = 10
   /// Largest answer of a token service: 1 MiB.
   package var tokenByteCount: UInt64 = 1 << 20
-  /// Largest manifest, index or configuration: that of any document, 4 MiB.
-  package var documentByteCount: UInt64 = SpecLimits.documentByteCount
   /// How much of an answer that reports an error is read: 64 KiB.
   package var errorByteCount: UInt64 = 64 << 10
 

@@ -16,7 +16,7 @@ struct FetchedDocument: Sendable {
 struct DocumentFetch: Sendable {
   let session: RegistrySession
   let hasAlternative: Bool
-  let limits: NetworkLimits
+  let limits: SpecLimits
   let retries: RetryPolicy
   let events: @Sendable (PullEvent) -> Void
 

@@ -78,7 +78,8 @@ struct ImagePull: Sendable {
   // MARK: Documents
 
   private func documents(below top: FetchedDocument) async throws(RegistryError) -> Documents {
-    var selection = ImageSelection(name, platform) { (nested) throws(RegistryError) in
+    var selection = ImageSelection(name, platform, limits: settings.documents) {
+      (nested) throws(RegistryError) in
       try await fetch { (documents) throws(PullFault) in try await documents.manifest(nested) }
     }
     let selected = try await selection.choose(below: top)
@@ -88,14 +89,22 @@ struct ImagePull: Sendable {
       try await documents.manifest(descriptor).bytes
     }
     let manifest = try parsing(descriptor.digest) { () throws(SpecError) in
-      try ImageManifest(parsing: manifestBytes, as: descriptor.mediaType)
+      try ImageManifest(
+        parsing: manifestBytes,
+        as: descriptor.mediaType,
+        limits: settings.documents
+      )
     }
     let (configurationFile, configurationBytes) = try await document(manifest.configuration, nil) {
       (documents) throws(PullFault) in
       try await documents.configuration(manifest.configuration)
     }
     let configuration = try parsing(manifest.configuration.digest) { () throws(SpecError) in
-      try ImageConfiguration(parsing: configurationBytes, layerCount: manifest.layers.count)
+      try ImageConfiguration(
+        parsing: configurationBytes,
+        layerCount: manifest.layers.count,
+        limits: settings.documents
+      )
     }
     if selected.mustMatchPlatform,
       Platform.best(for: platform, among: [configuration.platform]) == nil
@@ -116,7 +125,7 @@ struct ImagePull: Sendable {
     _ given: [UInt8]?,
     _ ask: @Sendable (DocumentFetch) async throws(PullFault) -> [UInt8]
   ) async throws(RegistryError) -> (BlobFile, [UInt8]) {
-    let limit = settings.limits.documentByteCount
+    let limit = settings.documents.documentByteCount
     if given == nil, descriptor.byteCount <= limit {
       let present = try await store { [cache] () throws(ImageStoreError) -> (BlobFile, [UInt8])? in
         try Self.read(descriptor, in: cache)
@@ -223,7 +232,7 @@ struct ImagePull: Sendable {
       let documents = DocumentFetch(
         session: session,
         hasAlternative: hasAlternative,
-        limits: settings.limits,
+        limits: settings.documents,
         retries: settings.retries,
         events: events
       )

@@ -18,6 +18,7 @@ struct SelectedManifest: Sendable {
 struct ImageSelection {
   private let name: ImageName
   private let platform: Platform
+  private let limits: SpecLimits
   private let fetch: (Descriptor) async throws(RegistryError) -> FetchedDocument
   private var visited: Set<Digest> = []
 
@@ -28,10 +29,12 @@ struct ImageSelection {
   init(
     _ name: ImageName,
     _ platform: Platform,
+    limits: SpecLimits,
     fetch: @escaping (Descriptor) async throws(RegistryError) -> FetchedDocument
   ) {
     self.name = name
     self.platform = platform
+    self.limits = limits
     self.fetch = fetch
   }
 
@@ -72,7 +75,8 @@ struct ImageSelection {
     do {
       entries = try ImageIndex(
         parsing: document.bytes,
-        as: document.descriptor.mediaType
+        as: document.descriptor.mediaType,
+        limits: limits
       ).manifests
     } catch {
       throw .invalidDocument(name.text, document.descriptor.digest, error)

@@ -1,5 +1,7 @@
 // Everything about a pull that is not the image itself.
 
+package import OCISpec
+
 /// How images are pulled; a value that one puller keeps.
 package struct PullSettings: Sendable {
   package var registries: RegistriesConfiguration
@@ -14,6 +16,8 @@ package struct PullSettings: Sendable {
   package var parallelDownloads = 4
   package var retries = RetryPolicy()
   package var limits = NetworkLimits()
+  /// What manifests, indexes and configurations may ask for.
+  package var documents = SpecLimits()
   /// What servers are told about who asks.
   package var userAgent = "banger-fs"
 
