@@ -105,6 +105,7 @@ struct GzipStream: ~Copyable, Sendable {
     position.bytes += UInt64(used)
     if used > 0 { lastByte = inputBefore[used - 1] }
     let made = outputBefore.count - output.count
+    // It is compared modulo 2^32.
     memberByteCount &+= UInt64(made)
     if checksTrailers {
       crc.update(UnsafeRawBufferPointer(rebasing: outputBefore[..<made]))

@@ -77,8 +77,9 @@ struct PendingExtensions {
     limits: TarLimits
   ) throws(TarError) {
     start = start ?? header
-    byteCount += count
-    if byteCount > limits.specialHeadersPerMember {
+    let (sum, overflow) = byteCount.addingReportingOverflow(count)
+    byteCount = sum
+    if overflow || sum > limits.specialHeadersPerMember {
       throw .exceedsLimit(
         .specialHeadersPerMember,
         limit: UInt64(limits.specialHeadersPerMember),

@@ -54,6 +54,7 @@ enum TarNumbers {
     return high || low ? nil : sum
   }
 
+  // Bytes below "0" wrap around to far above it.
   static func isDigit(_ byte: UInt8) -> Bool { byte &- Byte.zero < 10 }
 
   /// A point in time as a pax record spells it: `[-]SECONDS[.FRACTION]`, rounded down to the

@@ -5,6 +5,9 @@ enum Architecture {
   /// Values only: no I/O, no locks, nothing unsafe.
   static let pureTargets: Set = ["Offsets", "OCISpec", "TarFormat", "FileTree"]
 
+  /// Numbers in them come from archives, blobs and layers.
+  static let readersOfForeignBytes: Set = ["TarFormat", "SeekableCompression", "FileTree"]
+
   /// Plain threads: everything below the blob cache, and the pure targets.
   static let synchronousTargets = pureTargets.union([
     "FlatArrays", "SeekableCompression", "ImageStore", "Layers", "TreeMount",

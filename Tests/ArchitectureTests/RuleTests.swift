@@ -73,6 +73,25 @@ struct RuleTests {
     Row("try!", CodeRules.avoidsTraps, tree, "let a = try! b()\n", firesAt: [1]),
     Row("try?", CodeRules.avoidsTraps, tree, "let a = try? b()\n", firesAt: [1]),
     Row("as!", CodeRules.avoidsTraps, tree, "let a = b as! C\n", firesAt: [1]),
+    Row(
+      "a value",
+      CodeRules.unwrapsNothingByForce,
+      tree,
+      "a = b!.c\na = b()![0]!\n",
+      firesAt: [1, 2]
+    ),
+    Row("a type", CodeRules.unwrapsNothingByForce, tree, "var a: [B]!\n", firesAt: [1]),
+    Row("trust", CodeRules.unwrapsNothingByForce, tree, "a.unsafelyUnwrapped\n", firesAt: [1]),
+    Row(
+      "not",
+      CodeRules.unwrapsNothingByForce,
+      tree,
+      "if !a, b != c, d(!e), \"f!\" == g { return !h }\n",
+      firesAt: []
+    ),
+    Row("wrapping", CodeRules.wrappingIsArgued, tree, "a\nb\n\na = b &+ c\n", firesAt: [4]),
+    Row("argued", CodeRules.wrappingIsArgued, tree, "// Small.\na = b &* c\n", firesAt: []),
+    Row("wrapping elsewhere", CodeRules.wrappingIsArgued, layers, "a = b &- c\n", firesAt: []),
     Row("in prose", CodeRules.avoidsTraps, tree, "// try! not\nlet a = \"try?\"\n", firesAt: []),
     Row(
       "interpolated",

@@ -69,6 +69,22 @@ enum CodeRules {
     }
   }
 
+  /// Values that may be missing are asked for; a `!` behind an expression or a type trusts instead.
+  static func unwrapsNothingByForce(_ file: SourceFile) -> [Finding] {
+    file.codeLines(with: "!", "unsafelyUnwrapped").filter {
+      file.code[$0].contains(/[\w)\]}"?]!(?!=)|unsafelyUnwrapped/)
+    }.map { Finding(file, line: $0, "unwrapped by force") }
+  }
+
+  /// In the readers of what comes from outside, arithmetic that wraps around silently hides what a
+  /// checked one would stop at; each place says why it cannot matter.
+  static func wrappingIsArgued(_ file: SourceFile) -> [Finding] {
+    guard Architecture.readersOfForeignBytes.contains(file.target) else { return [] }
+    return file.codeLines(with: "&+", "&-", "&*").filter { index in
+      !file.lines[max(0, index - 3)...index].contains { $0.contains("//") }
+    }.map { Finding(file, line: $0, "wraps around without a comment") }
+  }
+
   static func printsOnlyInOutput(_ file: SourceFile) -> [Finding] {
     if file.path.hasPrefix(outputDirectory) { return [] }
     return file.codeLines(with: "print(", "debugPrint(")

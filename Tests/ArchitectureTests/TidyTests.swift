@@ -34,6 +34,8 @@ struct TidyTests {
     Row("marks name issues", ["Sources", "Tests"], FileRules.marksNameIssues),
     Row("imports follow the picture", ["Sources", "Tests"], Architecture.importsAreAllowed),
     Row("nothing traps or hides errors", ["Sources"], CodeRules.avoidsTraps),
+    Row("nothing is unwrapped by force", ["Sources"], CodeRules.unwrapsNothingByForce),
+    Row("wrapping arithmetic is argued", ["Sources"], CodeRules.wrappingIsArgued),
     Row("only Output prints", ["Sources"], CodeRules.printsOnlyInOutput),
     Row("pure targets are safe", ["Sources"], CodeRules.pureTargetsAreSafe),
     Row("no concurrency below the cache", ["Sources"], CodeRules.threadsBelowTheCache),
