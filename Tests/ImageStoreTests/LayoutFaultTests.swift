@@ -124,6 +124,24 @@ struct LayoutFaultTests {
     #expect(throws: ImageStoreError.blobMissing(digest)) { try scratch.resolve() }
   }
 
+  @Test func `X11: every byte of a document that is another is a wrong digest`() throws {
+    for document in [image.digest, try scratch.resolve().manifest.configuration.digest.description]
+    {
+      let name = scratch.fixture.path + "/" + ImageFixture.blobName(document)
+      let bytes = Array(try Data(contentsOf: URL(fileURLWithPath: name)))
+      for place in bytes.indices {
+        var changed = bytes
+        changed[place] ^= 1 << (place % 8)
+        try scratch.fixture.replaceBlob(document, with: changed)
+        let actual = try Digest(ImageFixture.sha256(changed))
+        #expect(
+          throws: ImageStoreError.digestMismatch(expected: try Digest(document), actual: actual)
+        ) { try scratch.resolve() }
+      }
+      try scratch.fixture.replaceBlob(document, with: bytes)
+    }
+  }
+
   @Test func `I13: a document that claims to be huge is not read`() throws {
     var entry = image
     entry.size = 5 << 20
