@@ -13,7 +13,9 @@ enum DocumentChecks {
     let manifests = [manifestType, schema2Type].compactMap { type in
       reader.read { bytes throws(SpecError) in try ImageManifest(parsing: bytes, as: type) }
     }
-    let index = reader.read(ImageIndex.init(parsingLayoutIndex:))
+    let index = reader.read { bytes throws(SpecError) in
+      try ImageIndex(parsingLayoutIndex: bytes)
+    }
     _ = reader.read { bytes throws(SpecError) in try ImageConfiguration(parsing: bytes) }
     _ = reader.read { bytes throws(SpecError) in try LayoutVersion(parsing: bytes) }
     let archive = reader.read { bytes throws(SpecError) in
@@ -65,7 +67,7 @@ enum DocumentChecks {
   ) {
     checkSearch([manifest.configuration] + manifest.layers, input, &faults)
     let count = manifest.layers.count
-    faults.require(count <= SpecLimits.layerCount, "a manifest of \(count) layers")
+    faults.require(count <= SpecLimits().layerCount, "a manifest of \(count) layers")
     do throws(SpecError) {
       let converted = try ManifestConversion.convert(input)
       let again = try ImageManifest(parsing: converted, as: manifestType)
@@ -127,7 +129,7 @@ enum DocumentChecks {
 
   private static func checkArchive(_ archive: DockerArchiveManifest, _ faults: inout Faults) {
     for image in archive.images {
-      faults.require(image.layers.count <= SpecLimits.layerCount, "too many layers")
+      faults.require(image.layers.count <= SpecLimits().layerCount, "too many layers")
       for name in image.names {
         do throws(SpecError) {
           _ = try Reference(name)

@@ -132,25 +132,16 @@ private struct SampleLayer: Sendable {
   let digest: Digest
   let file: [UInt8]
 
-  /// Plain, gzip of two spans, zstd of two frames; with every kind of entry.
+  /// Plain, gzip with a seek point that has a window, zstd of several frames.
   static let all: [SampleLayer] = {
-    let tar = TarBytes.archive(
-      [
-        .directory("d/"), .file("d/f", "text").attribute("user.a", "1"), .hardLink("h", to: "d/f"),
-        .symlink("s", to: "d"), .characterDevice("c", major: 1, minor: 3), .fifo("p"),
-        .whiteout("d/w"), .opaque("d"),
-        .sparse(
-          "sparse",
-          size: 20_000,
-          segments: [(0, "abc"), (9000, "def")],
-          format: .pax10
-        ),
-        .file("large", TarText(CompressedBytes.sample(byteCount: 140_000, seed: 1))),
-      ]
-    )
+    let small = tar(with: CompressedBytes.sample(byteCount: 9000, seed: 1))
+    // Behind the first seek point; of runs, which decode fast.
+    let lines = (0..<20_000).flatMap { number in repeatElement(UInt8(number % 251), count: 57) }
     var frames = CompressedBytes.ZstdShape()
-    frames.frameByteCount = 80_000
-    let blobs = [tar, CompressedBytes.gzip(tar), CompressedBytes.zstd(tar, frames)]
+    frames.frameByteCount = 5000
+    let blobs = [
+      small, CompressedBytes.gzip(tar(with: lines)), CompressedBytes.zstd(small, frames),
+    ]
     return blobs.compactMap { blob in
       let digest = DigestHasher.digest(of: blob, .sha256)
       let source = MemoryBlob(bytes: blob)
@@ -162,6 +153,17 @@ private struct SampleLayer: Sendable {
       }
     }
   }()
+
+  /// A layer with every kind of entry.
+  private static func tar(with content: [UInt8]) -> [UInt8] {
+    TarBytes.archive([
+      .directory("d/"), .file("d/f", "text").attribute("user.a", "1"), .hardLink("h", to: "d/f"),
+      .symlink("s", to: "d"), .characterDevice("c", major: 1, minor: 3), .fifo("p"),
+      .whiteout("d/w"), .opaque("d"),
+      .sparse("sparse", size: 20_000, segments: [(0, "abc"), (9000, "def")], format: .pax10),
+      .file("large", TarText(content)),
+    ])
+  }
 }
 
 /// One change to an index file.
