@@ -172,7 +172,7 @@ struct Difference {
       "takes it",
       by: python + bsd,
       on: ["T18: part of a multi-volume archive"],
-      because: "They take a part of a file for the file. Go refuses it."
+      because: "They take a part of a file for the file; umoci and containerd refuse it."
     ),
     Difference(
       "also b",

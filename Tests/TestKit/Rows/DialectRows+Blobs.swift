@@ -39,17 +39,17 @@ extension DialectRow {
   }
 
   static let blobs: [DialectRow] = [
-    blob("B1: plain bytes that are called gzip", "B1/plain", warnings: ["media-type-mismatch"]) {
+    blob("B1: plain bytes that are called gzip", "B1/plain", warnings: ["other-compression"]) {
       $0
     },
-    blob("B1: zstd that is called gzip", "B1/zstd", warnings: ["media-type-mismatch"]) {
+    blob("B1: zstd that is called gzip", "B1/zstd", warnings: ["other-compression"]) {
       CompressedBytes.zstd($0)
     },
     blob(
       "B1: gzip that is called zstd",
       "B1/gzip",
       mediaType: zstdType,
-      warnings: ["media-type-mismatch"]
+      warnings: ["other-compression"]
     ) { CompressedBytes.gzip($0) },
     blob("B2: many gzip members", "B2/members") {
       CompressedBytes.gzip($0, .init { $0.memberByteCount = 20_000 })
@@ -57,10 +57,10 @@ extension DialectRow {
     blob("B2: flushes, as pigz -i writes", "B2/flushes") {
       CompressedBytes.gzip($0, .init { $0.flush = .full })
     },
-    blob("B3: NULs behind the last member", "B3/padded", warnings: ["gzip-padding"]) {
+    blob("B3: NULs behind the last member", "B3/padded", warnings: ["trailing-padding"]) {
       CompressedBytes.gzip($0, .init { $0.tail = [UInt8](repeating: 0, count: 700) })
     },
-    blob("B3: other bytes behind the last member", "B3/junk", warnings: ["gzip-junk"]) {
+    blob("B3: other bytes behind the last member", "B3/junk", warnings: ["trailing-junk"]) {
       CompressedBytes.gzip($0, .init { $0.tail = Array("junk".utf8) })
     },
     blob("B4: everything that a gzip header can have, and empty members", "B4/f") {
