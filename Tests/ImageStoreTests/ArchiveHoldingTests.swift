@@ -47,7 +47,9 @@ struct ArchiveHoldingTests {
     let file = try ArchiveFile(opening: FilePath(archive))
     let held = try ArchiveCache(cache, heldBlobCount: 0)
     let table = try ArchiveDecoder.table(of: file, cache: held) { _, _ in }
-    let source = try ArchivedLayout(ArchiveContents(file: file, table: table, cache: held))
+    let source = try ArchivedLayout(
+      ArchiveContents(file: file, table: table, cache: held, limits: SpecLimits())
+    )
     let image = try ImageResolver().resolve("x", name: nil, digest: nil, in: source)
     let first = try image.open(image.layers[0])
     #expect(try cache.prune().blobsInUse == [first.digest])
