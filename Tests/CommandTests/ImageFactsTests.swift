@@ -24,12 +24,18 @@ struct ImageFactsTests {
     let padding = String(repeating: " ", count: 10 - size.count)
     let expected = """
       LAYER  DIGEST               COMPRESSED      SIZE  ENTRIES  WHITEOUTS  POINTS  WARNINGS  CREATED BY
-          0  \(digests[0])  \(padding)\(size)  17.0 KiB       22          0       1         0  -
+          0  \(digests[0])  \(padding)\(size)  17.0 KiB       22          0       1         1  -
           1  \(digests[1])     299 KiB   299 KiB        4          1       1         0  -
 
       """
     expect(try place.run("layers", image.reference), is: .success(expected))
-    expect(try place.run("layers", "--warnings", image.reference), is: .success())
+    expect(
+      try place.run("layers", "--warnings", image.reference),
+      is: .success(
+        "layer 0 \(image.digest(ofLayer: 0)): link-attributes-ignored: owner, mode, time or "
+          + "attributes of a hard link ignored, first at tar byte 3072, /bin/again\n"
+      )
+    )
   }
 
   @Test func `layers as JSON has whole digests and counts`() throws {
@@ -63,9 +69,11 @@ struct ImageFactsTests {
     let fixture = try ImageFixture.image([.plain(tar)], at: place.appending("image"))
     let digest = ImageFixture.sha256(tar)
     let expected = """
-      layer 0 \(digest): global pax header ignored, first at tar byte 512
-      layer 0 \(digest): whiteout below a path that is gone or no directory, first at tar byte 3072
-      layer 0 \(digest): the same path again; the last one counts, first at tar byte 2048
+      layer 0 \(digest): global-header-ignored: global pax header ignored, first at tar byte 512
+      layer 0 \(digest): whiteout-without-directory: whiteout below a path that is gone or no \
+      directory, first at tar byte 3072, /gone/.wh.b
+      layer 0 \(digest): duplicate-entry: the same path again; the last one counts, first at tar \
+      byte 2048, /a
 
       """
     expect(try place.run("layers", "--warnings", "oci:\(fixture.path)"), is: .success(expected))
