@@ -96,16 +96,6 @@ extension MountedImageTests {
       try expectOneText(image.layers, Case(role: role, encoding: .gzip))
     }
 
-    /// Twelve stacks; each in another encoding, by turns as each user.
-    @Test(arguments: 0..<12)
-    func `random layers are the same in tree, mount and ext4`(seed: Int) throws {
-      let stack = RandomLayers.mergeableStack(seed: UInt64(seed), layerCount: 5, memberCount: 30)
-      let encoding = LayerEncoding.allCases[seed % LayerEncoding.allCases.count]
-      let role = Role.all[seed % Role.all.count]
-      let layers = stack.map { $0.map(TarEntry.init) }
-      try expectOneText(layers, Case(role: role, encoding: encoding))
-    }
-
     private func expectOneText(_ layers: [[TarEntry]], _ test: Case) throws {
       let place = try Workplace(test.role)
       let reference = try place.image(layers, test.encoding)

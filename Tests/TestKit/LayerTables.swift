@@ -144,14 +144,24 @@ extension LayerMember {
     }
   }
 
+  /// Files from this size on have blocks of zeros.
+  package static let firstSizeWithHoles = 4096
+
   /// A file's bytes: the same for the same path, size and time, and others for others.
+  ///
+  /// Of a large one about half of the blocks of 512 bytes are zeros.
   package var fileContents: [UInt8] {
     guard case .file(let byteCount) = what else { return [] }
     let seed = path.reduce(UInt64(byteCount) &+ UInt64(bitPattern: attributes.seconds)) {
       $0 &* 31 &+ UInt64($1)
     }
     var generator = SeededGenerator(seed: seed)
-    return (0..<byteCount).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+    var bytes = (0..<byteCount).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+    guard byteCount >= Self.firstSizeWithHoles else { return bytes }
+    for start in stride(from: 0, to: byteCount, by: 512) where generator.next() & 1 == 0 {
+      for place in start..<min(start + 512, byteCount) { bytes[place] = 0 }
+    }
+    return bytes
   }
 
   fileprivate func content(data: TarOffset) -> EntryContent {

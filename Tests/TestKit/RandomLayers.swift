@@ -1,7 +1,7 @@
 // Seeded stacks of nasty layers: few names, so that files, links, whiteouts and directories meet. The
 // members are neutral values, for tables and for tar streams alike.
 
-import FileTree
+package import FileTree
 import Offsets
 
 package struct RandomLayers {
@@ -9,6 +9,8 @@ package struct RandomLayers {
   /// Paths of members so far, in all layers, and of those that a hard link can name.
   private var known: [[UInt8]] = []
   private var knownFiles: [[UInt8]] = []
+  /// Symbolic links, which later members go through and later links lead to.
+  private var knownLinks: [[UInt8]] = []
   private var serial = 0
 
   /// `layerCount` layers, base first, with up to `memberCount` members each.
@@ -29,12 +31,13 @@ package struct RandomLayers {
   package static func mergeableStack(
     seed: UInt64,
     layerCount: Int = 4,
-    memberCount: Int = 14
+    memberCount: Int = 14,
+    lowerLinks: LowerLinkPolicy = .replace
   ) -> [[LayerMember]] {
     var layers = stack(seed: seed, layerCount: layerCount, memberCount: memberCount)
     while true {
       do {
-        _ = try ReferenceMerge.rows(of: layers)
+        _ = try ReferenceMerge.rows(of: layers, lowerLinks: lowerLinks)
         return layers
       } catch {
         guard let (layer, member) = error.culprit else { return [] }
@@ -77,6 +80,9 @@ package struct RandomLayers {
     known.append(member.path)
     switch member.what {
     case .directory, .whiteout, .opaque: break
+    case .symbolicLink:
+      knownFiles.append(member.path)
+      knownLinks.append(member.path)
     default: knownFiles.append(member.path)
     }
     return member
@@ -89,7 +95,7 @@ package struct RandomLayers {
 
   private mutating func what() -> LayerMember.What {
     switch number(100) {
-    case ..<25: .file(byteCount: chance(10) ? 0 : serial)
+    case ..<25: .file(byteCount: fileSize())
     case ..<45: .directory
     case ..<58: .symbolicLink(target: target())
     case ..<80: .hardLink(target: hardLinkTarget())
@@ -98,6 +104,15 @@ package struct RandomLayers {
     case ..<96: .characterDevice(major: UInt32(number(2)), minor: UInt32(number(3)))
     case ..<98: .blockDevice(major: 7, minor: UInt32(number(300)))
     default: .fifo
+    }
+  }
+
+  /// Mostly small; at times with room for holes (see `fileContents`).
+  private mutating func fileSize() -> Int {
+    switch number(10) {
+    case 0: 0
+    case 1: LayerMember.firstSizeWithHoles + number(60_000)
+    default: serial
     }
   }
 
@@ -117,6 +132,14 @@ package struct RandomLayers {
     .map { Array($0.utf8) } + [[0xFF]]
 
   private mutating func path() -> [UInt8] {
+    let slash = [UInt8(ascii: "/")]
+    switch number(25) {
+    // Below a symbolic link, which may lead through others.
+    case 0..<3 where !knownLinks.isEmpty: return pick(knownLinks) + slash + pick(Self.names)
+    // What AUFS keeps of files with several names.
+    case 3: return Array(".wh..wh.plnk/\(number(3))".utf8)
+    default: break
+    }
     let depth = pick([1, 1, 2, 2, 2, 3, 3, 4])
     let names = (0..<depth).map { _ in chance(80) ? Self.names[number(4)] : pick(Self.names) }
     return Array(names.joined(separator: [UInt8(ascii: "/")]))
@@ -134,7 +157,8 @@ package struct RandomLayers {
 
   /// A symbolic link's target: relative or absolute, at times through `..`, at times nonsense.
   private mutating func target() -> [UInt8] {
-    let path = chance(70) ? knownPath() : path()
+    let path =
+      chance(30) && !knownLinks.isEmpty ? pick(knownLinks) : chance(70) ? knownPath() : path()
     switch number(10) {
     case ..<3: return path
     case ..<5: return [UInt8(ascii: "/")] + path
