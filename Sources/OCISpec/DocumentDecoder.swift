@@ -1,4 +1,5 @@
-// From the bytes of a document to the values it holds: size, structure, then Foundation's decoder.
+// From the bytes of a document to the values it holds: size, structure, grammar, then Foundation's
+// decoder.
 // The only file that turns a decoding failure into words. Wire types mirror the JSON field for
 // field with everything optional; the document types check them and say which field is at fault.
 
@@ -19,6 +20,9 @@ enum DocumentDecoder {
       )
     }
     try DocumentScan.check(bytes, root: root)
+    // The decoder skips what it is not asked for without a look, and others read it.
+    var reader = JSONReader(bytes)
+    _ = try reader.document()
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
     } catch let error as DecodingError {
