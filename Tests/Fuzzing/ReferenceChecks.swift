@@ -28,7 +28,10 @@ enum ReferenceChecks {
   }
 
   private static func checkPlatform(_ text: String, _ faults: inout Faults) {
-    read(text, as: Platform.init(parsing:), &faults) { $0.description }
+    // Its description is cut where it is longer than anybody reads.
+    if text.utf8.count <= 256 {
+      read(text, as: Platform.init(parsing:), &faults) { $0.description }
+    }
     let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
     guard parts.count > 1 else { return }
     // As documents carry it: any text.
