@@ -30,7 +30,9 @@ package struct RegistryReference: Hashable, Sendable {
     self.domain = domain.map { String(decoding: $0, as: UTF8.self) }
     self.path = String(decoding: path, as: UTF8.self)
     self.tag = tag.map { String(decoding: $0, as: UTF8.self) }
-    if let fault = Self.fault(domain, path, tag, nameByteCount: name.count) {
+    // The completed name counts: it is what the image is called from now on.
+    let byteCount = dockerName.repositoryText.utf8.count
+    if let fault = Self.fault(domain, path, tag, nameByteCount: byteCount) {
       throw .badImageName(printable(text), fault)
     }
   }

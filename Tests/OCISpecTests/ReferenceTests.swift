@@ -194,6 +194,10 @@ struct ReferenceTests {
     #expect(throws: Never.self) { try Reference(longest) }
     let name = longest + "a"
     #expect(throws: SpecError.badImageName(name, .tooLong(limit: 255))) { try Reference(name) }
+    let completed = "a/" + String(repeating: "a", count: 255 - "docker.io/a/".utf8.count)
+    #expect(throws: Never.self) { try Reference(completed) }
+    let long = completed + "a"
+    #expect(throws: SpecError.badImageName(long, .tooLong(limit: 255))) { try Reference(long) }
     let tag = "a:" + String(repeating: "t", count: 128)
     #expect(throws: Never.self) { try Reference(tag) }
     #expect(throws: SpecError.badImageName(tag + "t", .tag)) { try Reference(tag + "t") }
