@@ -98,6 +98,11 @@ extension TreeBuilder {
       watch?.note(directory: node, at: level)
       placement.isImplied = own.nodes[Int(node)].entry == Node.implicitEntry
     }
+    // A path may lead through thousands of directories: where nothing stands in one's way, making it is
+    // nothing to tell.
+    let isOnTheWay = placement.isImplied && level < watch?.components.count ?? 0
+    let isFree = lowerNode(name, in: directory).map { merged.kind(of: $0) == .directory } ?? true
+    if isOnTheWay, isFree, !displacing { return }
     note(placement)
   }
 

@@ -135,4 +135,23 @@ struct PathHistoryRandomTests {
     #expect(history.events[199].member?.offset == memberOffset(4999))
     #expect(history.events[201].change == .hidden)
   }
+
+  /// As deep as a path can say, behind a link, again and again.
+  @Test func `a path of 32,000 directories has its history`() throws {
+    let rest = Array(repeating: UInt8(ascii: "d"), count: 32_000)
+      .map { [$0] }.joined(separator: [UInt8(ascii: "/")])
+    let direct = PathBytes(Array("e/".utf8) + rest)
+    let linked = PathBytes(Array("l/".utf8) + rest)
+    var upper: [LayerMember] = [.symlink("l", to: "e")]
+    for _ in 0..<3 { upper += [.file("e"), .file(linked)] }
+    let history = try TreeBuilder.history(
+      of: direct.bytes,
+      in: [try layer([.file(direct)]), try layer(upper)]
+    )
+    #expect(history.events.count == 1 + 3)
+    #expect(history.events[0].rules == [])
+    #expect(history.events[1].rules == [.repeatedAsAnotherType])
+    #expect(history.events[3].rules == [.ownLinkAsParent, .fileOverAnything])
+    #expect(history.events[3].links.map(\.path) == [Array("l".utf8)])
+  }
 }
