@@ -25,10 +25,7 @@ extension TreeBuilder {
         throw .rootIsNotADirectory(layer: Int(layer), member: entry.header)
       }
       // The directory that an overlay was made from is not the root that it is laid over.
-      if role == .image {
-        own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
-        if watch != nil { noticeAttributes(of: DraftTree.root, by: entry) }
-      }
+      if role == .image { describeRoot(position, entry) }
       return
     }
     let directory = try parent(of: entry)
@@ -45,6 +42,13 @@ extension TreeBuilder {
     case .fifo: try putFile(.fifo, position, entry, as: name, in: directory)
     case .whiteout, .opaque: break
     }
+  }
+
+  private mutating func describeRoot(_ position: Int, _ entry: LayerEntry) {
+    let isAgain = own.nodes[Int(DraftTree.root)].entry != Node.implicitEntry
+    if isAgain { warn(.duplicateEntry, entry) }
+    own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
+    if watch != nil { noticeAttributes(of: DraftTree.root, by: entry) }
   }
 
   private mutating func putDirectory(

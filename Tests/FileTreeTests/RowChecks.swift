@@ -16,7 +16,7 @@ extension TreeRow {
     expectSound(merged.tree, "\(name)")
     #expect(merged.tree.brief == dump, "\(name)")
     let noted = merged.warnings.places.map {
-      "\($0.kind) \($0.layer).\(memberIndex(at: $0.member))"
+      "\($0.kind.rawValue) \($0.layer).\(memberIndex(at: $0.member))"
     }
     #expect(noted == warnings, "\(name)")
     // The reference is held to the same rows.

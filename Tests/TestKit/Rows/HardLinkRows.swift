@@ -17,7 +17,7 @@ extension TreeRow {
       name: "H2 to what this layer hides",
       layers: [[.file("a", bytes: 3)], [.whiteout("a"), .hardLink("b", to: "a")]],
       dump: "b 3",
-      warnings: ["linkToHiddenTarget 1.1"]
+      warnings: ["link-to-hidden-target 1.1"]
     ),
     TreeRow(
       name: "H2 to what is in a directory that this layer hides",
@@ -26,13 +26,13 @@ extension TreeRow {
         [.opaque(""), .hardLink("b", to: "d/e/a"), .file("d", bytes: 1)],
       ],
       dump: "b 3, d 1",
-      warnings: ["linkToHiddenTarget 1.1"]
+      warnings: ["link-to-hidden-target 1.1"]
     ),
     TreeRow(
       name: "H2 to what is in a directory that this layer replaces",
       layers: [[.file("d/a", bytes: 3)], [.file("d", bytes: 1), .hardLink("b", to: "d/a")]],
       dump: "b 3, d 1",
-      warnings: ["linkToHiddenTarget 1.1"]
+      warnings: ["link-to-hidden-target 1.1"]
     ),
     TreeRow(
       name: "H2 what an earlier layer hid is no target, what it put there is",
@@ -45,13 +45,13 @@ extension TreeRow {
       name: "H3 to a later member",
       layers: [[.hardLink("b", to: "a"), .file("a", bytes: 3)]],
       dump: "a 3, b = a",
-      warnings: ["linkBeforeTarget 0.0"]
+      warnings: ["link-before-target 0.0"]
     ),
     TreeRow(
       name: "H3 the layer's own later member is meant, not the lower one of that name",
       layers: [[.file("a", bytes: 1)], [.hardLink("b", to: "a"), .file("a", bytes: 2)]],
       dump: "a 2, b = a",
-      warnings: ["linkBeforeTarget 1.0"]
+      warnings: ["link-before-target 1.0"]
     ),
     TreeRow(
       name: "H4 to a symbolic link",
@@ -75,19 +75,19 @@ extension TreeRow {
       name: "H6 a chain, the last link first",
       layers: [[.hardLink("c", to: "b"), .hardLink("b", to: "a"), .file("a", bytes: 1)]],
       dump: "a 1, b = a, c = a",
-      warnings: ["linkBeforeTarget 0.1", "linkBeforeTarget 0.0"]
+      warnings: ["link-before-target 0.1", "link-before-target 0.0"]
     ),
     TreeRow(
       name: "H6 a chain that ends in a lower layer",
       layers: [[.file("a", bytes: 1)], [.hardLink("c", to: "b"), .hardLink("b", to: "a")]],
       dump: "a 1, b = a, c = a",
-      warnings: ["linkBeforeTarget 1.0"]
+      warnings: ["link-before-target 1.0"]
     ),
     TreeRow(
       name: "H6 to itself: as if it were not there",
       layers: [[.file("a", bytes: 1), .hardLink("a", to: "a")], [.hardLink("a", to: "a")]],
       dump: "a 1",
-      warnings: ["linkToItself 0.1", "linkToItself 1.0"]
+      warnings: ["link-to-itself 0.1", "link-to-itself 1.0"]
     ),
     TreeRow(
       name: "H7 the link's own attributes are ignored",
@@ -98,7 +98,7 @@ extension TreeRow {
         ]
       ],
       dump: "a 3 mode=640, b = a",
-      warnings: ["linkAttributesIgnored 0.1"]
+      warnings: ["link-attributes-ignored 0.1"]
     ),
     TreeRow(
       name: "H10 a name that a later layer hides or replaces leaves the others",
@@ -112,7 +112,7 @@ extension TreeRow {
       name: "H11 a target that the same layer replaces: the link keeps the old content",
       layers: [[.file("a", bytes: 3), .hardLink("b", to: "a"), .file("a", bytes: 5)]],
       dump: "a 5, b 3",
-      warnings: ["duplicateEntry 0.2"]
+      warnings: ["duplicate-entry 0.2"]
     ),
     TreeRow(
       name: "a link replaces what has its name",
@@ -126,19 +126,19 @@ extension TreeRow {
       name: "a link that a later member of its name overtakes",
       layers: [[.hardLink("b", to: "nowhere"), .file("b", bytes: 2)]],
       dump: "b 2",
-      warnings: ["duplicateEntry 0.1"]
+      warnings: ["duplicate-entry 0.1"]
     ),
     TreeRow(
       name: "a link in a directory that a later member replaces",
       layers: [[.hardLink("d/b", to: "nowhere"), .file("d", bytes: 2)]],
       dump: "d 2",
-      warnings: ["duplicateEntry 0.1"]
+      warnings: ["duplicate-entry 0.1"]
     ),
     TreeRow(
       name: "a link whose name a later member uses as a directory",
       layers: [[.hardLink("b", to: "nowhere"), .file("b/x", bytes: 2)]],
       dump: "b/, b/x 2",
-      warnings: ["duplicateEntry 0.1"]
+      warnings: ["duplicate-entry 0.1"]
     ),
     TreeRow(
       name: "to a path through symbolic links, of this layer and of lower ones",

@@ -50,7 +50,7 @@ extension TreeRow {
       name: "U22 to a file, which becomes a directory",
       layers: [[.file("f", bytes: 1), .symlink("l", to: "f"), .file("l/x", bytes: 2)]],
       dump: "f/, f/x 2, l -> f",
-      warnings: ["duplicateEntry 0.2"]
+      warnings: ["duplicate-entry 0.2"]
     ),
     TreeRow(
       name: "U22 a directory in the link's place ends it",
@@ -60,7 +60,7 @@ extension TreeRow {
         ]
       ],
       dump: "e/, e/f 1, l/, l/g 2",
-      warnings: ["duplicateEntry 0.2"]
+      warnings: ["duplicate-entry 0.2"]
     ),
     TreeRow(
       name: "U22 a link of this layer to a link of a lower one",
@@ -69,19 +69,19 @@ extension TreeRow {
         [.symlink("l", to: "d"), .file("l/f", bytes: 1)],
       ],
       dump: "d/, d/f 1, l -> d, real/, real/x 0",
-      warnings: ["replacedLowerSymbolicLink 1.1"]
+      warnings: ["replaced-symbolic-link 1.1"]
     ),
     TreeRow(
       name: "U23 a link after its child",
       layers: [[.file("l/f", bytes: 1), .symlink("l", to: "e")]],
       dump: "l -> e",
-      warnings: ["duplicateEntry 0.1"]
+      warnings: ["duplicate-entry 0.1"]
     ),
     TreeRow(
       name: "U24 a file of a lower layer becomes a directory",
       layers: [[.file("p", bytes: 1)], [.file("p/q/f", bytes: 2), .file("p/g")]],
       dump: "p/, p/g 0, p/q/, p/q/f 2",
-      warnings: ["replacedParent 1.0"]
+      warnings: ["replaced-parent 1.0"]
     ),
     TreeRow(
       name: "forty links are followed",
@@ -111,7 +111,7 @@ extension TreeRow {
       name: "U21 replaced",
       layers: [lowerLink, [.file("l/f", bytes: 1)]],
       dump: "d/, d/m -> /l/g, e/, e/x 0, l/, l/f 1",
-      warnings: ["replacedLowerSymbolicLink 1.0"]
+      warnings: ["replaced-symbolic-link 1.0"]
     ),
     TreeRow(
       name: "U21 followed",

@@ -17,8 +17,10 @@ package struct TreeRow: CustomStringConvertible, Sendable {
   package var mount: String?
   /// What ext4 has instead where it cannot have the same.
   package var ext4: String?
-  /// `KIND LAYER.MEMBER`, of the merge.
+  /// `CODE LAYER.MEMBER`, of the merge.
   package var warnings: [String] = []
+  /// What the program tells beside those: `CODE LAYER PATH`, and how often.
+  package var tolerated: [String] = []
   /// What is in files, by path.
   package var contents: [String: String] = [:]
 
@@ -46,12 +48,13 @@ package struct TreeRow: CustomStringConvertible, Sendable {
     lowerLinks: LowerLinkPolicy = .replace,
     place: Place = .anywhere,
     dump: String,
-    warnings: [String] = []
+    warnings: [String] = [],
+    tolerated: [String] = []
   ) {
     self.name = name
     self.layers = .members(layers)
     (self.lowerLinks, self.place) = (lowerLinks, place)
-    (self.dump, self.warnings) = (dump, warnings)
+    (self.dump, self.warnings, self.tolerated) = (dump, warnings, tolerated)
   }
 
   package init(
@@ -61,12 +64,14 @@ package struct TreeRow: CustomStringConvertible, Sendable {
     dump: String,
     mount: String? = nil,
     ext4: String? = nil,
-    contents: [String: String] = [:]
+    contents: [String: String] = [:],
+    tolerated: [String] = []
   ) {
     self.name = name
     layers = .archives(archives)
     self.place = place
-    (self.dump, self.mount, self.ext4, self.contents) = (dump, mount, ext4, contents)
+    (self.dump, self.mount, self.ext4) = (dump, mount, ext4)
+    (self.contents, self.tolerated) = (contents, tolerated)
   }
 
   /// All rows that are about the merge.

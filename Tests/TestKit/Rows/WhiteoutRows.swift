@@ -63,25 +63,25 @@ extension TreeRow {
       name: "U8 a whiteout of nothing does nothing, and makes no parents",
       layers: [[.file("a")], [.whiteout("x"), .whiteout("no/such/y")]],
       dump: "a 0",
-      warnings: ["whiteoutWithoutDirectory 1.1"]
+      warnings: ["whiteout-without-directory 1.1"]
     ),
     TreeRow(
       name: "U9 a whiteout below a path that the layer hides too",
       layers: [[.file("d/x"), .file("d/y")], [.whiteout("d"), .whiteout("d/x")]],
       dump: "",
-      warnings: ["whiteoutWithoutDirectory 1.1"]
+      warnings: ["whiteout-without-directory 1.1"]
     ),
     TreeRow(
       name: "U9 the same, the other way round",
       layers: [[.file("d/x"), .file("d/y")], [.whiteout("d/x"), .whiteout("d")]],
       dump: "",
-      warnings: ["whiteoutWithoutDirectory 1.0"]
+      warnings: ["whiteout-without-directory 1.0"]
     ),
     TreeRow(
       name: "U9 a whiteout below a path that becomes a file",
       layers: [[.file("d/x")], [.file("d", bytes: 3), .whiteout("d/x")]],
       dump: "d 3",
-      warnings: ["whiteoutWithoutDirectory 1.1"]
+      warnings: ["whiteout-without-directory 1.1"]
     ),
     TreeRow(
       name: "U9 a whiteout below a directory that becomes a link: the link's target keeps its own",
@@ -90,13 +90,13 @@ extension TreeRow {
         [.symlink("lib", to: "usr/lib"), .whiteout("lib/x")],
       ],
       dump: "lib -> usr/lib, usr/, usr/lib/, usr/lib/x 2",
-      warnings: ["whiteoutWithoutDirectory 1.1"]
+      warnings: ["whiteout-without-directory 1.1"]
     ),
     TreeRow(
       name: "U9 a whiteout below a lower file",
       layers: [[.file("f", bytes: 1)], [.whiteout("f/x")]],
       dump: "f 1",
-      warnings: ["whiteoutWithoutDirectory 1.0"]
+      warnings: ["whiteout-without-directory 1.0"]
     ),
     TreeRow(
       name: "U12 a whiteout through a link of the same layer",
@@ -119,7 +119,7 @@ extension TreeRow {
       name: "U12 a link of a lower layer is not followed",
       layers: [[.file("e/x", bytes: 1), .symlink("l", to: "e")], [.whiteout("l/x")]],
       dump: "e/, e/x 1, l -> e",
-      warnings: ["whiteoutWithoutDirectory 1.0"]
+      warnings: ["whiteout-without-directory 1.0"]
     ),
     TreeRow(
       name: "U12 a link of a lower layer is followed if so asked",
@@ -134,7 +134,7 @@ extension TreeRow {
         [.symlink("l", to: "m"), .symlink("m", to: "l"), .whiteout("l/x")],
       ],
       dump: "e/, e/x 1, l -> m, m -> l",
-      warnings: ["whiteoutWithoutDirectory 1.2"]
+      warnings: ["whiteout-without-directory 1.2"]
     ),
   ]
 
@@ -167,7 +167,7 @@ extension TreeRow {
       name: "U7 opaque mark where no directory is",
       layers: [[.file("a")], [.opaque("d")]],
       dump: "a 0",
-      warnings: ["whiteoutWithoutDirectory 1.0"]
+      warnings: ["whiteout-without-directory 1.0"]
     ),
     TreeRow(
       name: "U7 opaque mark in a directory that only this layer has",
