@@ -43,6 +43,7 @@ package enum EntryPath {
     aboveRoot: AboveRoot = .refuse
   ) throws(EntryPathError) -> [UInt8] {
     if raw.count > pathLimit { throw EntryPathError(problem: .tooLong) }
+    if isNormal(raw) { return raw }
     var path: [UInt8] = []
     path.reserveCapacity(raw.count)
     var start = 0
@@ -53,6 +54,26 @@ package enum EntryPath {
       start = end + 1
     }
     return path
+  }
+
+  /// Whether nothing needs to be done: so most paths are, and nothing is allocated for them.
+  private static func isNormal(_ path: [UInt8]) -> Bool {
+    let (slash, dot) = (UInt8(ascii: "/"), UInt8(ascii: "."))
+    var byteCount = 0
+    var dotCount = 0
+    for byte in path {
+      if byte != slash {
+        if byte == 0 { return false }
+        byteCount += 1
+        if byte == dot { dotCount += 1 }
+      } else {
+        if byteCount > componentLimit || (byteCount == dotCount && byteCount <= 2) { return false }
+        (byteCount, dotCount) = (0, 0)
+      }
+    }
+    // The root is nothing; a path that ends in a slash is no normal one.
+    if path.isEmpty { return true }
+    return byteCount <= componentLimit && (byteCount != dotCount || byteCount > 2)
   }
 
   private static func append(

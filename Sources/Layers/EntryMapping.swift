@@ -21,8 +21,8 @@ struct EntryMapping {
 
   mutating func add(_ member: borrowing TarMember) throws(TreeError) {
     let header = member.header
-    noteOddPath(of: member)
     let path = try normalize(member.path, at: header)
+    noteOddPath(of: member, normal: path)
     switch Whiteout.meaning(of: EntryPath.split(path).name) {
     case .malformedWhiteout:
       throw .malformedWhiteout(path: member.path, member: header)
@@ -146,10 +146,17 @@ extension EntryMapping {
     counter.note(.entry(kind), at: member.header)
   }
 
-  private mutating func noteOddPath(of member: borrowing TarMember) {
+  private mutating func noteOddPath(of member: borrowing TarMember, normal: [UInt8]) {
     if member.path.first == slash { note(.absolutePath, member) }
-    if hasParent(member.path) { note(.parentInPath, member) }
-    if member.kind == .regular, member.path.last == slash { note(.slashAfterFileName, member) }
+    let endsInSlash = member.path.last == slash
+    if endsInSlash, member.kind == .regular { note(.slashAfterFileName, member) }
+    // Nearly all paths are in normal form, up to `./` before and a slash behind: nothing to look for.
+    let dot = UInt8(ascii: ".")
+    let beginsHere = member.path.count > 1 && member.path[0] == dot && member.path[1] == slash
+    let extra = (endsInSlash ? 1 : 0) + (beginsHere ? 2 : 0)
+    if member.path.count != normal.count + extra, hasParent(member.path) {
+      note(.parentInPath, member)
+    }
   }
 
   private mutating func noteOddWhiteout(_ member: borrowing TarMember) {

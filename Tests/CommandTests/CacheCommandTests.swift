@@ -142,7 +142,7 @@ struct CacheCommandTests {
     let here = try pulled()
     let layer = here.image.layers[0].digest
     let path =
-      here.place.cache + "/banger/index/2/" + layer.replacing(":", with: "/")
+      here.place.cache + "/banger/index/3/" + layer.replacing(":", with: "/")
     var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
     // In the first of the entries, which begin behind the head.
     bytes[4100] ^= 1
