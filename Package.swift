@@ -96,8 +96,9 @@ let package = Package(
     .executableTarget(
       name: "BangerFS",
       dependencies: [
-        "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
-        "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image", argumentParser, system,
+        "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
+        "FuseServer", "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image",
+        argumentParser, system,
       ],
       swiftSettings: common
     ),

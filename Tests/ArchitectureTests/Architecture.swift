@@ -40,10 +40,9 @@ enum Architecture {
     "TreeMount": system.union(["Offsets", "FlatArrays", "FileTree", "Layers", "FuseServer"]),
     "Ext4Image": system.union(["Offsets", "FlatArrays", "FileTree", "SystemPackage", "Subprocess"]),
     "BangerFS": system.union([
-      "Offsets", "FlatArrays", "OCISpec", "FileTree", "SeekableCompression", "FuseServer",
-      "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image", "ArgumentParser",
-      "SystemPackage",
-      "Dispatch", "Foundation",
+      "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
+      "FuseServer", "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image",
+      "ArgumentParser", "SystemPackage", "Dispatch", "Foundation",
     ]),
   ]
 
