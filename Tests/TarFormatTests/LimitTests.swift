@@ -207,4 +207,18 @@ struct LimitTests {
       ]
     )
   }
+
+  @Test func `bounds that follow from others are set with them`() {
+    let usual = TarLimits()
+    var limits = usual
+    limits.setSpecialHeader(usual.specialHeader)
+    limits.setSparseSegments(usual.sparseSegments)
+    #expect(limits == usual)
+    limits.setSpecialHeader(8 << 20)
+    limits.setSparseSegments(10)
+    #expect((limits.specialHeader, limits.specialHeadersPerMember) == (8 << 20, 32 << 20))
+    #expect((limits.sparseSegments, limits.sparseMapText) == (10, 80))
+    limits.setSpecialHeader(.max)
+    #expect(limits.specialHeadersPerMember == .max)
+  }
 }
