@@ -79,7 +79,9 @@ extension CommandFailure {
     case .severalImages: hint = "name one, like oci:DIR:TAG or oci-archive:FILE:TAG"
     case .blobMissing, .blobSizeMismatch: hint = "copy the image into the layout again"
     case .invalidDocument(.layoutIndex, _):
-      hint = "the index.json of a cache may be removed: names are asked for again, blobs stay"
+      hint =
+        MetLimit(error)?.hint
+        ?? "the index.json of a cache may be removed: names are asked for again, blobs stay"
     default: hint = error.kind == .noSpace ? Self.roomHint : MetLimit(error)?.hint
     }
   }

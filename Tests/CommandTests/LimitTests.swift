@@ -210,6 +210,25 @@ struct LimitTests {
     )
   }
 
+  @Test func `a long index of a layout is refused by its bound, too`() throws {
+    let place = try Workplace()
+    let reference = try place.image([[.file("a")]])
+    let layout = reference.dropFirst("oci:".count).prefix { $0 != ":" }
+    let index = URL(fileURLWithPath: layout + "/index.json")
+    let bytes = try Data(contentsOf: index)
+    try (bytes + Data(repeating: 0x20, count: 5_000_000 - bytes.count)).write(to: index)
+    expect(
+      try place.run("ls", reference),
+      is: .failure(
+        65,
+        "index.json: 5000000 bytes, more than 4194304",
+        hint: Self.hint("document-size=5000000")
+      )
+    )
+    let moved = try place.run("ls", reference, "--limit", "document-size=5000000")
+    #expect((moved.status, moved.errors) == (0, ""))
+  }
+
   @Test func `many layers are refused, and taken where the bound is moved`() throws {
     let place = try Workplace()
     let layers = Array(repeating: Self.plain(.file("a")), count: 3)
