@@ -53,7 +53,8 @@ fuzz: ## Fuzz each target, or TARGET, for SECONDS; see docs/FUZZING.md
 	Packaging/fuzz $(SECONDS) $(TARGET)
 
 sanitize: ## Run the unit tests with the address and the thread sanitizer
-	$(INSTALL_DEPENDENCIES) build test
+	$(INSTALL_DEPENDENCIES) build image test
+	$(MAKE) --no-print-directory images
 	Packaging/sanitize
 
 demo: build ## Mount and materialize a real image; IMAGE=REF takes another
