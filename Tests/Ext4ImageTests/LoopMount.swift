@@ -89,8 +89,7 @@ func whileMounted<Result>(
 func succeed(_ tool: String, _ arguments: [String]) throws -> String {
   let result = try HostTool.run(tool, arguments)
   guard result.status == 0 else {
-    let text = String(decoding: result.output + result.error, as: UTF8.self)
-    throw WitnessFailure(description: "\(tool) \(arguments): \(text)")
+    throw WitnessFailure(description: "\(tool) \(arguments): \(result.text + result.errors)")
   }
   return String(decoding: result.output.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
 }

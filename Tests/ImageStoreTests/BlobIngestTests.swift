@@ -139,7 +139,7 @@ struct BlobIngestTests {
     let cache = try place.open()
     let holder = try LockHolder(place.path + "/banger/locks/ingest-sha256-" + blob.digest.hex)
     #expect(try cache.tryIngest(blob) == nil)
-    holder.kill()
+    try holder.kill()
     try #require(try cache.tryIngest(blob)).abandon()
   }
 

@@ -35,7 +35,7 @@ struct CacheLockTests {
     try #require(try cache.tryLock(digest)).release()
     let second = try LockHolder(scratch.lock)
     #expect(try cache.tryLock(digest) == nil)
-    second.kill()
+    try second.kill()
     try #require(try cache.tryLock(digest)).release()
   }
 
@@ -85,7 +85,7 @@ struct CacheLockTests {
       usleep(500)
     }
     #expect(outcome.withLock { $0 == nil })
-    holder.kill()
+    try holder.kill()
     try #require(finished.wait(timeout: .now() + 60) == .success)
     let result = outcome.withLock { $0 }
     try #require(result).get()
@@ -98,6 +98,6 @@ struct CacheLockTests {
     let lock = try #require(try cache.tryLock(digest))
     #expect(try cache.tryLock(digest) == nil)
     lock.release()
-    holder.kill()
+    try holder.kill()
   }
 }

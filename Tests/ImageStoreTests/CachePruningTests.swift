@@ -340,11 +340,11 @@ struct CachePruningTests {
 
   @Test func `what another process holds stays`() throws {
     let path = place.blob(layer(2, 0))
-    let reader = try SharedHolder(path)
+    let reader = try LockHolder(path, isShared: true)
     let report = try cache.prune(policy { $0.removesEverything = true })
     #expect(report.imagesInUse.map(\.name) == [name(2)])
     try expectExactly([2])
-    reader.kill()
+    try reader.kill()
     _ = try cache.prune(policy { $0.removesEverything = true })
     try expectExactly([])
   }

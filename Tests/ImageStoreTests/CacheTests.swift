@@ -221,7 +221,7 @@ struct PendingFileTests {
 
     _ = try scratch.open()
     #expect(Set(try scratch.listing()) == [".pending-1", "other", ownName])
-    holder.kill()
+    try holder.kill()
     _ = try scratch.open()
     #expect(Set(try scratch.listing()) == ["other", ownName])
     try own.publish()

@@ -26,9 +26,7 @@ struct AdditionPlace {
   func shell(_ script: String) throws {
     let url = URL(fileURLWithPath: directory.path)
     let result = try HostTool.run("bash", ["-euc", script], in: url)
-    if result.status != 0 {
-      throw ProgramFailure("\(script): \(String(decoding: result.error, as: UTF8.self))")
-    }
+    if result.status != 0 { throw ProgramFailure("\(script): \(result.errors)") }
   }
 
   func write(_ name: String, _ bytes: [UInt8]) throws {

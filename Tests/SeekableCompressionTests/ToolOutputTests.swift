@@ -1,6 +1,5 @@
 // The outputs of the real tools, from Debian's gzip and zstd packages, decode to what went in.
 
-import Foundation
 import Offsets
 import SeekableCompression
 import Testing
@@ -51,23 +50,10 @@ struct ToolOutputTests {
     ) { try indexed(blob) }
   }
 
-  /// Runs a tool on a temporary file as its input.
   private func output(of command: [String], input: [UInt8]) throws -> [UInt8] {
-    let file = FileManager.default.temporaryDirectory
-      .appendingPathComponent("banger-fs-test-\(UUID().uuidString)")
-    try Data(input).write(to: file)
-    defer { try? FileManager.default.removeItem(at: file) }
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
-    process.standardInput = try FileHandle(forReadingFrom: file)
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    try process.run()
-    let data = try pipe.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
+    let outcome = try Program.run(command, input: input)
     // gzip exits 2 for a warning, as for padding.
-    #expect([0, 2].contains(process.terminationStatus), "\(command) failed")
-    return Array(data)
+    #expect([0, 2].contains(outcome.status), "\(command): \(outcome.errors)")
+    return outcome.output
   }
 }

@@ -54,18 +54,11 @@ struct ToolTests {
     /// Runs a program in the directory and returns what it prints; a failure fails the test.
     @discardableResult
     func run(_ command: [String]) throws -> [UInt8] {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = command
-      process.currentDirectoryURL = URL(fileURLWithPath: directory)
-      process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C"]
-      let output = Pipe()
-      process.standardOutput = output
-      try process.run()
-      let bytes = output.fileHandleForReading.readDataToEndOfFile()
-      process.waitUntilExit()
-      try #require(process.terminationStatus == 0, "\(command)")
-      return [UInt8](bytes)
+      try Program.succeed(
+        command,
+        environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C"],
+        directory: directory
+      )
     }
   }
 

@@ -67,10 +67,8 @@ package struct Ext4Witness {
       ["-f", batch.path, image.path],
       in: directory
     )
-    let complaints = output.error.split(separator: UInt8(ascii: "\n"))
-    guard complaints.count == 1 else {
-      throw WitnessFailure(description: String(decoding: output.error, as: UTF8.self))
-    }
+    let complaints = output.errors.split(separator: "\n")
+    guard complaints.count == 1 else { throw WitnessFailure(description: output.errors) }
     return OutputText(output.output)
   }
 

@@ -13,45 +13,20 @@ package struct WitnessFailure: Error, CustomStringConvertible {
 
 /// Programs of the machine that tests use as witnesses.
 package enum HostTool {
-  package struct Output {
-    package var output: [UInt8]
-    package var error: [UInt8]
-    package var status: Int32
-  }
-
-  /// Runs a program to its end; its output goes through files, so that no pipe can fill up.
+  /// Runs a program to its end; it may need the directories of root's programs, and speaks English.
   package static func run(
     _ name: String,
     _ arguments: [String],
     in directory: URL? = nil,
     input: [UInt8] = []
-  ) throws -> Output {
-    let files = FileManager.default.temporaryDirectory
-      .appendingPathComponent("host-tool-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: files, withIntermediateDirectories: false)
-    defer { attempt { try FileManager.default.removeItem(at: files) } }
-    func file(_ name: String, _ content: [UInt8] = []) throws -> URL {
-      let url = files.appendingPathComponent(name)
-      try Data(content).write(to: url)
-      return url
-    }
-    let (output, error) = (try file("output"), try file("error"))
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = [name] + arguments
-    process.environment = [
-      "LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    ]
-    process.currentDirectoryURL = directory
-    process.standardInput = try FileHandle(forReadingFrom: try file("input", input))
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: error)
-    try process.run()
-    process.waitUntilExit()
-    return Output(
-      output: Array(try Data(contentsOf: output)),
-      error: Array(try Data(contentsOf: error)),
-      status: process.terminationStatus
+  ) throws -> Outcome {
+    try Program.run(
+      [name] + arguments,
+      environment: [
+        "LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      ],
+      directory: directory?.path,
+      input: input
     )
   }
 

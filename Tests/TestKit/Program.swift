@@ -33,47 +33,40 @@ package final class Program {
   /// Far more than any of them needs, far less than a test run may take.
   package static let deadline: Double = 300
 
-  private let process = Process()
-  private let output: URL
-  private let errors: URL
+  private let arguments: [String]
+  private let process: ChildProcess
+  private let files: ChildProcess.Files
   private let scratch: TemporaryDirectory
 
-  package var processID: Int32 { process.processIdentifier }
-  package var isRunning: Bool { process.isRunning }
+  package var processID: Int32 { process.processID }
+  package var isRunning: Bool { process.ended == nil }
 
-  /// Starts `arguments[0]`, found in PATH, with these variables added to the environment.
+  /// Starts `arguments[0]`, found in PATH, with these variables added to the environment and these
+  /// bytes to read.
   ///
   /// As `user`, another than this process's, only where this process is root.
   package init(
     _ arguments: [String],
     environment: [String: String] = [:],
     directory: String? = nil,
-    user: String? = nil
+    user: String? = nil,
+    input: [UInt8] = []
   ) throws {
+    self.arguments = arguments
     scratch = try TemporaryDirectory()
-    output = URL(fileURLWithPath: scratch.appending("output"))
-    errors = URL(fileURLWithPath: scratch.appending("errors"))
-    for file in [output, errors] { try Data().write(to: file) }
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    // Libraries of the tests ignore this signal for the whole process, and programs would inherit that.
-    process.arguments = ["--default-signal=PIPE"] + (try Program.becoming(user)) + arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = try FileHandle(forWritingTo: output)
-    process.standardError = try FileHandle(forWritingTo: errors)
-    if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-    do {
-      try process.run()
-    } catch {
-      throw ProgramFailure("\(arguments): \(error)")
-    }
-  }
-
-  deinit {
-    if process.isRunning {
-      kill(processID, SIGKILL)
-      process.waitUntilExit()
-    }
+    files = ChildProcess.Files(
+      input: input.isEmpty ? "/dev/null" : scratch.appending("input"),
+      output: scratch.appending("output"),
+      errors: scratch.appending("errors")
+    )
+    if !input.isEmpty { try Data(input).write(to: URL(fileURLWithPath: files.input)) }
+    process = try ChildProcess(
+      // Libraries of the tests ignore this signal for the whole process, and programs would inherit that.
+      ["/usr/bin/env", "--default-signal=PIPE"] + (directory.map { ["-C", $0] } ?? [])
+        + Program.becoming(user) + arguments,
+      environment: ProcessInfo.processInfo.environment.merging(environment) { $1 },
+      files: files
+    )
   }
 
   /// The words before a command that make root run it as `user`; none for anybody else.
@@ -85,16 +78,20 @@ package final class Program {
   }
 
   package func send(_ signal: Int32) {
-    kill(processID, signal)
+    process.send(signal)
   }
 
   /// What it has written so far.
   package func outputSoFar() throws -> [UInt8] {
-    Array(try Data(contentsOf: output))
+    try Program.content(of: files.output)
   }
 
   package func errorsSoFar() throws -> String {
-    String(decoding: try Data(contentsOf: errors), as: UTF8.self)
+    String(decoding: try Program.content(of: files.errors), as: UTF8.self)
+  }
+
+  private static func content(of path: String) throws -> [UInt8] {
+    Array(try Data(contentsOf: URL(fileURLWithPath: path)))
   }
 
   /// Waits until `condition` holds.
@@ -113,16 +110,17 @@ package final class Program {
 
   /// Waits for the end.
   package func finish() throws -> Outcome {
+    var status: Int32?
     do {
-      try Program.wait(for: "the end of \(process.arguments ?? [])") { !process.isRunning }
+      try Program.wait(for: "the end of \(arguments)") {
+        status = process.ended
+        return status != nil
+      }
     } catch {
-      kill(processID, SIGKILL)
+      send(SIGKILL)
       throw error
     }
-    let status =
-      process.terminationReason == .exit
-      ? process.terminationStatus : 128 + process.terminationStatus
-    return Outcome(status: status, output: try outputSoFar(), errors: try errorsSoFar())
+    return Outcome(status: status ?? -1, output: try outputSoFar(), errors: try errorsSoFar())
   }
 
   /// Runs a program to its end.
@@ -130,9 +128,16 @@ package final class Program {
     _ arguments: [String],
     environment: [String: String] = [:],
     directory: String? = nil,
-    user: String? = nil
+    user: String? = nil,
+    input: [UInt8] = []
   ) throws -> Outcome {
-    try Program(arguments, environment: environment, directory: directory, user: user).finish()
+    try Program(
+      arguments,
+      environment: environment,
+      directory: directory,
+      user: user,
+      input: input
+    ).finish()
   }
 
   /// Runs a program that must succeed, and returns what it wrote.
@@ -140,9 +145,10 @@ package final class Program {
   package static func succeed(
     _ arguments: [String],
     environment: [String: String] = [:],
+    directory: String? = nil,
     user: String? = nil
   ) throws -> [UInt8] {
-    let outcome = try run(arguments, environment: environment, user: user)
+    let outcome = try run(arguments, environment: environment, directory: directory, user: user)
     guard outcome.status == 0 else {
       throw ProgramFailure("\(arguments): status \(outcome.status): \(outcome.errors)")
     }
