@@ -87,6 +87,10 @@ package struct LayerEntry: BitwiseCopyable, Hashable, Sendable {
   package var reserved: UInt8
 
   package var kind: EntryKind? { EntryKind(rawValue: kindCode) }
+
+  package var attributes: EntryAttributes {
+    EntryAttributes(mode: mode, uid: uid, gid: gid, seconds: seconds, nanoseconds: nanoseconds)
+  }
 }
 
 /// Owner, permissions and modification time of an entry.

@@ -243,14 +243,7 @@ extension PathExplanation {
       rules.append(isEarlier ? .linkToEarlierMember : .linkToLaterMember)
     }
     if node.kind != .regular { rules.append(.linkToSpecialFile) }
-    if !hasAttributes(of: target, placement.entry) { rules.append(.linkWithAttributes) }
+    if !builder.isAlike(placement.entry, node) { rules.append(.linkWithAttributes) }
     return rules
-  }
-
-  /// What mode a symbolic link has is up to whoever wrote the archive.
-  private func hasAttributes(of target: LayerEntry, _ link: LayerEntry) -> Bool {
-    (link.mode == target.mode || target.kind == .symbolicLink) && link.uid == target.uid
-      && link.gid == target.gid && link.seconds == target.seconds
-      && link.nanoseconds == target.nanoseconds
   }
 }

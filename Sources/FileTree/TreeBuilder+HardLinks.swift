@@ -30,14 +30,18 @@ extension TreeBuilder {
   /// Notes a link that says something else about itself than its target does: some tools take that
   /// for the target's new attributes.
   private mutating func compareAttributes(of link: LayerEntry, with node: DraftNode) {
+    if !isAlike(link, node) { warn(.linkAttributesIgnored, link) }
+  }
+
+  /// Whether a hard link of the layer says of itself what its target, `node`, is.
+  func isAlike(_ link: LayerEntry, _ node: DraftNode) -> Bool {
     let table = layers[Int(node.layer)]
     let target = table.entries[Int(node.entry)]
+    var expected = target.attributes
     // What mode a symbolic link has is up to whoever wrote the archive.
-    guard link.mode == target.mode || node.kind == .symbolicLink, link.uid == target.uid,
-      link.gid == target.gid, link.seconds == target.seconds,
-      link.nanoseconds == target.nanoseconds,
-      self.table.slice(link.extendedAttributes) == table.slice(target.extendedAttributes)
-    else { return warn(.linkAttributesIgnored, link) }
+    if node.kind == .symbolicLink { expected.mode = link.mode }
+    return link.attributes == expected
+      && self.table.slice(link.extendedAttributes) == table.slice(target.extendedAttributes)
   }
 
   private func requireFile(_ kind: NodeKind, _ entry: LayerEntry) throws(TreeError) {

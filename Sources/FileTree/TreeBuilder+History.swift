@@ -58,13 +58,7 @@ extension TreeBuilder {
       kind: node.kind,
       layer: Int(node.layer),
       member: entry.header,
-      attributes: EntryAttributes(
-        mode: entry.mode,
-        uid: entry.uid,
-        gid: entry.gid,
-        seconds: entry.seconds,
-        nanoseconds: entry.nanoseconds
-      ),
+      attributes: entry.attributes,
       byteCount: node.kind == .regular ? entry.size : 0
     )
   }

@@ -222,6 +222,12 @@ struct PathHistoryTests {
       events: ["0.1 put(regular 0) H1 H7"]
     ),
     HistoryRow(
+      rule: "H7 with extended attributes of its own",
+      layers: [[.file("a"), .hardLink("b", to: "a").with("user.x", "1")]],
+      path: "b",
+      events: ["0.1 put(regular 0) H1 H7"]
+    ),
+    HistoryRow(
       rule: "H11 a target that is replaced: the link has another file now",
       layers: [[.file("a"), .hardLink("b", to: "a"), .file("a")]],
       path: "a",
