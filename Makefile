@@ -52,7 +52,7 @@ fuzz: ## Fuzz each target, or TARGET, for SECONDS; see docs/FUZZING.md
 	$(INSTALL_DEPENDENCIES) build
 	Packaging/fuzz $(SECONDS) $(TARGET)
 
-sanitize: ## Run the unit tests with the address sanitizer
+sanitize: ## Run the unit tests with the address and thread sanitizers
 	$(INSTALL_DEPENDENCIES) build image test
 	$(MAKE) --no-print-directory images
 	Packaging/sanitize

@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "Registry",
       dependencies: [
-        "OCISpec", "ImageStore", httpClient, nioSSL, subprocess, system, toml,
+        "OCISpec", "Threading", "ImageStore", httpClient, nioSSL, subprocess, system, toml,
       ] + nio,
       swiftSettings: common
     ),
@@ -79,7 +79,7 @@ let package = Package(
       name: "Layers",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
-        "ImageStore", system,
+        "Threading", "ImageStore", system,
       ],
       swiftSettings: common
     ),
@@ -97,7 +97,7 @@ let package = Package(
       name: "BangerFS",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
-        "FuseServer", "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image",
+        "Threading", "FuseServer", "ImageStore", "Registry", "Layers", "TreeMount", "Ext4Image",
         argumentParser, system,
       ],
       swiftSettings: common
@@ -155,7 +155,7 @@ let package = Package(
     ),
     .testTarget(
       name: "ImageStoreTests",
-      dependencies: ["ImageStore", "OCISpec", "TestKit", system, crypto],
+      dependencies: ["ImageStore", "OCISpec", "Threading", "TestKit", system, crypto],
       swiftSettings: common
     ),
     .testTarget(
@@ -167,7 +167,7 @@ let package = Package(
       name: "LayersTests",
       dependencies: [
         "Offsets", "FlatArrays", "OCISpec", "TarFormat", "FileTree", "SeekableCompression",
-        "ImageStore", "Layers", "BangerFS", "TestKit", system,
+        "Threading", "ImageStore", "Layers", "BangerFS", "TestKit", system,
       ],
       swiftSettings: common
     ),

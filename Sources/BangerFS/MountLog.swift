@@ -7,8 +7,8 @@ import Glibc
 import ImageStore
 import Layers
 import OCISpec
-import Synchronization
 import TreeMount
+import Threading
 
 /// Lines with a time, on a descriptor that stays open.
 ///

@@ -4,7 +4,7 @@
 import Dispatch
 import Foundation
 import FuseServer
-import Synchronization
+import Threading
 
 /// How a mount's server is.
 enum MountState: String, Encodable {

@@ -4,9 +4,9 @@
 import FuseServer
 import Glibc
 import Layers
-import Synchronization
 import SystemPackage
 import TreeMount
+import Threading
 
 /// A private mount of an image, to be copied from.
 final class PrivateMount: Sendable {

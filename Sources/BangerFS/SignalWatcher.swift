@@ -2,7 +2,7 @@
 
 import Dispatch
 import Glibc
-import Synchronization
+import Threading
 
 /// Calls a closure for each SIGINT, SIGTERM or SIGHUP while it lives.
 ///

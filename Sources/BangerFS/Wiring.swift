@@ -6,8 +6,8 @@ import Glibc
 import ImageStore
 import Layers
 import OCISpec
-import Synchronization
 import SystemPackage
+import Threading
 
 enum Wiring {
   /// The cache that the options, the environment or the home directory name.

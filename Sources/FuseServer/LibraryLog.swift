@@ -3,7 +3,7 @@
 
 import CFuse3
 import Glibc
-import Synchronization
+import Threading
 
 /// The last messages of libfuse.
 enum LibraryLog {

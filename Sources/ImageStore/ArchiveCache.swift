@@ -7,8 +7,8 @@
 
 import Glibc
 import OCISpec
-import Synchronization
 import SystemPackage
+import Threading
 
 /// The cache, as one open archive uses it.
 ///

@@ -6,7 +6,6 @@
 // While it is written, other threads may read it from the front, a step behind.
 
 package import OCISpec
-import Synchronization
 import Threading
 
 /// A download of one blob; its owner has the only one of this digest on this machine.

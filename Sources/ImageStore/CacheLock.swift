@@ -2,8 +2,8 @@
 // the process that held it. Source: flock(2).
 
 import Glibc
-import Synchronization
 import SystemPackage
+import Threading
 
 /// A lock that is held until `release()`.
 ///

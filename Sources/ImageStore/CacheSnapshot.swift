@@ -1,8 +1,8 @@
 // The images of the cache as they were at one moment, for whoever reads images from any place.
 
 import OCISpec
-import Synchronization
 import SystemPackage
+import Threading
 
 /// The cache with one content of `index.json`.
 final class CacheSnapshot: ImageSource {

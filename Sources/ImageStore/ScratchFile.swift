@@ -3,8 +3,8 @@
 // Sources: open(2), O_TMPFILE; copy_file_range(2).
 
 import Glibc
-import Synchronization
 package import SystemPackage
+import Threading
 
 /// A growing file that has no name.
 ///

@@ -3,7 +3,7 @@
 
 import Offsets
 import SeekableCompression
-import Synchronization
+import Threading
 
 /// A span's memory and decoder.
 ///

@@ -5,7 +5,7 @@ import FlatArrays
 import OCISpec
 import Offsets
 import SeekableCompression
-import Synchronization
+import Threading
 
 /// A decoder that is held by one span, or by the pool, at a time.
 final class PooledDecoder: @unchecked Sendable {

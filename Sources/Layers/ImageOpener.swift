@@ -7,8 +7,8 @@ package import ImageStore
 package import OCISpec
 package import Offsets
 import SeekableCompression
-import Synchronization
 import SystemPackage
+import Threading
 
 /// An image whose every layer was found to be right, and what was laid over it.
 package struct OpenedImage: Sendable {

@@ -10,8 +10,8 @@ package import ImageStore
 package import OCISpec
 import Offsets
 import SeekableCompression
-import Synchronization
 import SystemPackage
+import Threading
 
 extension LayerStore {
   /// Indexes the layer that is being downloaded, on the caller's thread, and keeps the index once the

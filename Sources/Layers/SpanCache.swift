@@ -1,6 +1,6 @@
 // Decoded spans of all layers, bounded in bytes. Knows nothing of decoding: see DecodedSpan.
 
-import Synchronization
+import Threading
 
 /// The spans that were used last.
 ///

@@ -22,11 +22,10 @@ enum Architecture {
     "FileTree": ["Offsets", "FlatArrays"],
     "FlatArrays": system,
     "SeekableCompression": system.union(["Offsets", "CZlib", "CZstd"]),
-    "Threading": system,
-    "FuseServer": system.union(["CFuse3", "Threading"]),
+    "Threading": ["Glibc", "Synchronization"],
+    "FuseServer": system.union(["CFuse3"]),
     "ImageStore": system.union([
-      "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "Threading", "SystemPackage",
-      "Crypto",
+      "Offsets", "OCISpec", "TarFormat", "SeekableCompression", "SystemPackage", "Crypto",
     ]),
     "Registry": system.union([
       "OCISpec", "ImageStore", "SystemPackage", "AsyncHTTPClient", "NIOCore", "NIOPosix",
@@ -46,7 +45,7 @@ enum Architecture {
     ]),
   ]
 
-  private static let system: Set = ["Glibc", "Synchronization"]
+  private static let system: Set = ["Glibc", "Synchronization", "Threading"]
 
   /// Modules over C libraries, and the only targets that may see them, tests included.
   static let ownersOfC: [String: Set<String>] = [

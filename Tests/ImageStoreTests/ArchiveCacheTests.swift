@@ -3,10 +3,10 @@
 import Foundation
 import ImageStore
 import OCISpec
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
+import Threading
 
 struct ArchiveCacheTests {
   private let scratch: ArchiveScratch

@@ -3,9 +3,10 @@
 import Foundation
 import ImageStore
 import OCISpec
-import Synchronization
+import struct Synchronization.Atomic
 import TestKit
 import Testing
+import Threading
 
 struct CacheLockTests {
   // Kept by the suite, because a directory that only a test's body knew might go before its end.

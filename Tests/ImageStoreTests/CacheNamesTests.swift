@@ -2,12 +2,12 @@
 
 import Foundation
 import OCISpec
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import ImageStore
+import Threading
 
 private let arm = Platform(os: "linux", architecture: "arm64")
 

@@ -3,12 +3,12 @@
 
 import Foundation
 import OCISpec
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import ImageStore
+import Threading
 
 /// The layout directory of a cache of a test's own.
 final class CachePlace: Sendable {

@@ -2,12 +2,12 @@
 
 import Foundation
 import OCISpec
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import ImageStore
+import Threading
 
 /// A thread that reads an ingest to its end.
 private final class Follower: Sendable {

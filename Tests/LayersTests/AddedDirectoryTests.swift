@@ -7,12 +7,12 @@ import Foundation
 import Glibc
 import ImageStore
 import Offsets
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import Layers
+import Threading
 
 struct AddedDirectoryTests {
   private let place: AdditionPlace

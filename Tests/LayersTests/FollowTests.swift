@@ -4,12 +4,13 @@ import Dispatch
 import Foundation
 import ImageStore
 import OCISpec
-import Synchronization
+import struct Synchronization.Atomic
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import Layers
+import Threading
 
 struct FollowTests {
   private let directory: TemporaryDirectory

@@ -7,12 +7,12 @@ import ImageStore
 import OCISpec
 import Offsets
 import SeekableCompression
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import Layers
+import Threading
 
 extension LayerIndex {
   var fileBytes: [UInt8] {

@@ -7,12 +7,12 @@ import ImageStore
 import OCISpec
 import Offsets
 import SeekableCompression
-import Synchronization
 import TarFormat
 import TestKit
 import Testing
 
 @testable import Layers
+import Threading
 
 /// Some members of every kind, and two megabytes that take several seek points.
 let variedTar = TarBytes.archive([

@@ -6,12 +6,12 @@ import Foundation
 import Glibc
 import ImageStore
 import OCISpec
-import Synchronization
 import SystemPackage
 import TestKit
 import Testing
 
 @testable import Layers
+import Threading
 
 private let smallTar = TarBytes.archive([
   .directory("d"), .file("d/a", "first"), .symlink("d/s", to: "a"),

@@ -5,11 +5,11 @@ import FileTree
 import FlatArrays
 import Foundation
 import Offsets
-import Synchronization
 import TestKit
 import Testing
 
 @testable import Layers
+import Threading
 
 /// Twenty-odd megabytes of files of many sizes, in one tar stream.
 ///

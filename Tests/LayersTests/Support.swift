@@ -11,10 +11,10 @@ import OCISpec
 import Offsets
 import SeekableCompression
 import SystemPackage
-import Synchronization
 import TestKit
 
 @testable import Layers
+import Threading
 
 /// Whether two runs of bytes are the same; a generic comparison of megabytes takes seconds.
 func isSame(_ left: [UInt8], _ right: ArraySlice<UInt8>) -> Bool {

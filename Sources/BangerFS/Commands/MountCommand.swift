@@ -6,8 +6,8 @@ import Glibc
 import ImageStore
 import Layers
 import OCISpec
-import Synchronization
 import TreeMount
+import Threading
 
 struct MountCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

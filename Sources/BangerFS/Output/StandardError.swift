@@ -2,7 +2,8 @@
 // The block gives way to every message. Source: ECMA-48 for the escape sequences.
 
 import Glibc
-import Synchronization
+import struct Synchronization.Atomic
+import Threading
 
 /// Where everything but results goes.
 ///

@@ -1,7 +1,7 @@
 // The phases of a build as activities.
 
 import Ext4Image
-import Synchronization
+import Threading
 
 /// Tells how far the making of an ext4 file is.
 ///

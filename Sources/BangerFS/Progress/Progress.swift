@@ -3,7 +3,7 @@
 
 import Foundation
 import Glibc
-import Synchronization
+import Threading
 
 /// The progress of one command.
 ///

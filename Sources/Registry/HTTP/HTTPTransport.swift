@@ -7,7 +7,7 @@ import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
 import NIOSSL
-import Synchronization
+import Threading
 
 /// One request.
 struct HTTPRequest: Sendable {
