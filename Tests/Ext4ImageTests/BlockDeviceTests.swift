@@ -10,7 +10,7 @@ import Testing
 
 private let mebibyte = 1 << 20
 
-@Suite(.enabled(if: isRoot, "only root can make loop devices"))
+@Suite(.inTurns, .enabled(if: isRoot, "only root can make loop devices"))
 struct `An image on a block device` {
   /// No zeros, and no two blocks alike; made once, because that takes its time.
   private static let pattern: [UInt8] = {
@@ -203,7 +203,7 @@ struct `An image on a block device` {
   }
 }
 
-@Suite struct `What is no block device` {
+@Suite(.inTurns) struct `What is no block device` {
   @Test(arguments: ["/dev/null", "/tmp", "/etc/passwd"])
   func `is refused before it is opened`(path: String) {
     #expect(throws: Ext4Error.notABlockDevice(FilePath(path))) {

@@ -4,7 +4,7 @@ import Ext4Image
 import FileTree
 import Testing
 
-@Suite struct `The debugfs batch` {
+@Suite(.inTurns) struct `The debugfs batch` {
   @Test func `X26: addresses inodes by number and says each setting in a line`() {
     let time = Ext4Time(seconds: 4_102_444_800, nanoseconds: 500_000_000)
     let batch = DebugfsBatch([

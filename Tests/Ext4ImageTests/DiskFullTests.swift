@@ -10,7 +10,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite(.enabled(if: isRoot, "only root can mount a small disk")) struct `A full disk` {
+@Suite(.inTurns, .enabled(if: isRoot, "only root can mount a small disk")) struct `A full disk` {
   /// Files that mkfs writes, and attributes that debugfs has to find room for.
   private static let files = SourceDirectory(
     [.directory("d"), .link("l", to: "d"), .hardLink("m", to: "l")]

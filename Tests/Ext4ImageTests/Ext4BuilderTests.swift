@@ -75,7 +75,7 @@ private let devices: [SourceFile] = [
   .hardLink("null-again", to: "null"),
 ]
 
-@Suite struct `Making an ext4 file` {
+@Suite(.inTurns) struct `Making an ext4 file` {
   @Test(arguments: [true, false])
   func `the file system is the tree, whatever mkfs could read`(faithfully: Bool) async throws {
     try await Scratch.with { scratch in

@@ -8,7 +8,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `A failed build` {
+@Suite(.inTurns) struct `A failed build` {
   private static let files = SourceDirectory([.file("a", "text").owned(by: 7, 8).at(5, 6)])
 
   /// Builds with `scripts` in place of tools, and returns the error; nothing may be left.
@@ -241,7 +241,7 @@ import Testing
   }
 }
 
-@Suite struct `The output` {
+@Suite(.inTurns) struct `The output` {
   private static let files = SourceDirectory([.file("a", "text")])
 
   @Test(arguments: ["directory", "fifo", "link to directory", "/dev/null", "/dev", "."])
@@ -296,7 +296,7 @@ import Testing
   }
 }
 
-@Suite struct `The tools` {
+@Suite(.inTurns) struct `The tools` {
   @Test func `are found although the path lacks the directories for system programs`() async throws
   {
     let tools = try await E2fsTools.find()

@@ -7,7 +7,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `The size of a file system` {
+@Suite(.inTurns) struct `The size of a file system` {
   struct Row: Sendable, CustomTestStringConvertible {
     var mebibytes: UInt64
     var inodes: UInt64

@@ -8,7 +8,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `The bytes of a file system with a fixed identity` {
+@Suite(.inTurns) struct `The bytes of a file system with a fixed identity` {
   private static let key = (0..<32).map { UInt8($0 * 7) }
 
   @Test(arguments: [[], ["orphan_file", "metadata_csum_seed"], ["^metadata_csum"], ["^flex_bg"]])

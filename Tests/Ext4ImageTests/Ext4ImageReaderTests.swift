@@ -29,7 +29,7 @@ private let files: [SourceFile] =
     ),
   ] + (0..<400).map { .file("a/many-\($0)-\(String(repeating: "n", count: 100))", "\($0)") }
 
-@Suite struct `Reading an ext4 image` {
+@Suite(.inTurns) struct `Reading an ext4 image` {
   private static let kinds: [[String]] = [
     ["-b", "4096"], ["-b", "1024"], ["-b", "2048", "-I", "512"], ["-I", "128"], ["-t", "ext2"],
     ["-t", "ext3", "-b", "1024"], ["-O", "^64bit"], ["-O", "bigalloc"], ["-O", "^flex_bg"],

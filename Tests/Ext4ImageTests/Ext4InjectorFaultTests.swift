@@ -13,7 +13,7 @@ private let base: [SourceFile] = [.directory("etc"), .file("etc/config", "old")]
 
 private let some = Added([.file("opt/some", "thing")])
 
-@Suite struct `Failing to add files to an image` {
+@Suite(.inTurns) struct `Failing to add files to an image` {
   // MARK: Room
 
   @Test func `more blocks than are free`() async throws {

@@ -19,7 +19,7 @@ private let base: [SourceFile] = [
 
 private let some = Added([.file("opt/some", "thing")])
 
-@Suite struct `Refusing to add files to an image` {
+@Suite(.inTurns) struct `Refusing to add files to an image` {
   // MARK: Places
 
   /// What is added, and why it is refused.

@@ -108,7 +108,7 @@ private let landed: [SourceFile] = additions.map { file in
   return file
 }
 
-@Suite struct `Adding files to an image` {
+@Suite(.inTurns) struct `Adding files to an image` {
   /// Options of mkfs.ext4 for images of all kinds.
   static let kinds: [[String]] = [
     ["-b", "4096"], ["-b", "1024"], ["-b", "2048"], ["-I", "128"], ["-b", "1024", "-I", "128"],

@@ -5,7 +5,7 @@ import FileTree
 import Foundation
 import Testing
 
-@Suite struct `What ext4 cannot hold` {
+@Suite(.inTurns) struct `What ext4 cannot hold` {
   struct Row: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var files: [SourceFile]

@@ -3,7 +3,7 @@
 import Ext4Image
 import Testing
 
-@Suite struct `The options of a file system` {
+@Suite(.inTurns) struct `The options of a file system` {
   @Test(arguments: [
     ([], Ext4Features.standard.contains(.metadataChecksum), [Ext4Feature.metadataChecksum]),
     (["orphan_file"], true, [.orphanFile, .metadataChecksum, .resizeInode]),

@@ -7,7 +7,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `The blocks and inodes of a tree` {
+@Suite(.inTurns) struct `The blocks and inodes of a tree` {
   struct Row: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var options = Ext4Options(size: .exact(64 << 20))

@@ -3,7 +3,7 @@
 import Ext4Image
 import Testing
 
-@Suite struct `Times of an inode` {
+@Suite(.inTurns) struct `Times of an inode` {
   struct Row: Sendable, CustomTestStringConvertible {
     var seconds: Int64
     var nanoseconds: UInt32

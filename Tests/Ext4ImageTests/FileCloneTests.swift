@@ -7,7 +7,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `A clone of a file` {
+@Suite(.inTurns) struct `A clone of a file` {
   /// Data at these places, the rest a hole.
   struct Shape: CustomTestStringConvertible {
     var name: String

@@ -5,7 +5,7 @@ import FileTree
 import FlatArrays
 import Testing
 
-@Suite struct `Inode numbers` {
+@Suite(.inTurns) struct `Inode numbers` {
   @Test func `follow mkfs: depth first, hard links once, symbolic links once a name`() throws {
     let files = SourceDirectory([
       .directory("b"), .file("b/one"), .hardLink("b/two", to: "b/one"), .link("b-link", to: "x"),

@@ -10,7 +10,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite(.enabled(if: isRoot, "only root mounts file systems"))
+@Suite(.inTurns, .enabled(if: isRoot, "only root mounts file systems"))
 struct `Images that a kernel has written to` {
   /// An image that `body` has filled while it was mounted.
   private func image(

@@ -9,7 +9,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `A large tree` {
+@Suite(.inTurns) struct `A large tree` {
   /// 65,000 names of one file in directories of 1000, and others in the way between them.
   private static func linked(_ first: SourceFile) -> [SourceFile] {
     let target = String(decoding: first.path, as: UTF8.self)

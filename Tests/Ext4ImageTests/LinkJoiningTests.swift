@@ -30,7 +30,7 @@ private let linked: [SourceFile] = {
   return files
 }()
 
-@Suite struct `Names of one symbolic link` {
+@Suite(.inTurns) struct `Names of one symbolic link` {
   @Test(arguments: [
     [], ["^metadata_csum"], ["^metadata_csum", "uninit_bg"], ["metadata_csum_seed"],
     ["orphan_file"], ["^64bit"],
@@ -143,7 +143,7 @@ private let linked: [SourceFile] = {
   }
 }
 
-@Suite struct `The checksum of metadata` {
+@Suite(.inTurns) struct `The checksum of metadata` {
   /// The check value that catalogues of checksums give for CRC-32C, before its last inversion.
   @Test func `is CRC-32C`() {
     #expect(CRC32C.update(.max, "123456789".utf8) == ~0xE306_9283)

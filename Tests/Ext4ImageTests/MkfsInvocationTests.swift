@@ -4,7 +4,7 @@ import Ext4Image
 import SystemPackage
 import Testing
 
-@Suite struct `The call of mkfs.ext4` {
+@Suite(.inTurns) struct `The call of mkfs.ext4` {
   private static let features =
     "none,64bit,dir_index,dir_nlink,ext_attr,extent,extra_isize,filetype,flex_bg,has_journal,"
     + "huge_file,large_file,metadata_csum,resize_inode,sparse_super"

@@ -76,7 +76,7 @@ private struct Place {
   }
 }
 
-@Suite(.enabled(if: isRoot, "only root can mount a file system"))
+@Suite(.inTurns, .enabled(if: isRoot, "only root can mount a file system"))
 struct `A kept result` {
   @Test(arguments: [LoopMount.Kind.xfs, .btrfs])
   func `is cloned, and is what was built`(kind: LoopMount.Kind) async throws {

@@ -11,7 +11,7 @@ import Testing
 private let mebibyte: UInt64 = 1 << 20
 private let gibibyte: UInt64 = 1 << 30
 
-@Suite struct `A seed is refused` {
+@Suite(.inTurns) struct `A seed is refused` {
   @Test func `that would have to shrink`() async throws {
     try await Scratch.with { scratch in
       let seed = try await scratch.seed(seedFiles, options: Ext4Options(size: .exact(80 << 20)))
@@ -148,7 +148,7 @@ private let gibibyte: UInt64 = 1 << 30
   }
 }
 
-@Suite struct `Growing a seed that fails` {
+@Suite(.inTurns) struct `Growing a seed that fails` {
   @Test(arguments: [
     ("resize2fs", "echo no >&2; exit 1", "resize2fs: exit status 1: no"),
     ("tune2fs", "echo no; exit 1", "tune2fs: exit status 1: no"),

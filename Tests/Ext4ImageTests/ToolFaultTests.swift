@@ -9,7 +9,7 @@ import SystemPackage
 import TestKit
 import Testing
 
-@Suite struct `A tool that fails` {
+@Suite(.inTurns) struct `A tool that fails` {
   private static let files = SourceDirectory([
     .directory("d"), .file("d/a", "text").owned(by: 7, 8).at(5, 6), .file("d/b", "more"),
     .link("l", to: "d"), .hardLink("m", to: "l"),

@@ -11,7 +11,7 @@ import Testing
 private let mebibyte: UInt64 = 1 << 20
 private let gibibyte: UInt64 = 1 << 30
 
-@Suite struct `An empty work disk` {
+@Suite(.inTurns) struct `An empty work disk` {
   @Test(arguments: [64 * mebibyte, 512 * mebibyte, 8 * gibibyte, 100 * gibibyte])
   func `takes a few MiB, whatever its size`(byteCount: UInt64) async throws {
     try await Scratch.with { scratch in
@@ -94,7 +94,7 @@ private let gibibyte: UInt64 = 1 << 30
   }
 }
 
-@Suite struct `A grown work disk` {
+@Suite(.inTurns) struct `A grown work disk` {
   /// What is in an image, but for the times that a check may set.
   private func rows(_ image: URL) throws -> [DumpRow] {
     try Ext4Witness.rows(of: image)
