@@ -19,5 +19,13 @@ package enum EscapedBytes {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// A path, shortened to what is enough to know it by.
+  ///
+  /// It may have 64 KiB, or, where that is the error, a megabyte.
+  package static func path(_ path: [UInt8]) -> String {
+    let limit = 512
+    return string(path.prefix(limit)) + (path.count > limit ? "…" : "")
+  }
+
   private static let digits = Array("0123456789abcdef".utf8)
 }
