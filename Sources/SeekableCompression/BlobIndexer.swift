@@ -86,7 +86,8 @@ package struct BlobIndexer: ~Copyable, Sendable {
   }
 
   private var truncatedMagic: CompressionError {
-    .truncated(head.first == 0x1f ? .gzip : .zstd, at: BlobOffset(UInt64(head.count)))
+    let codec: Codec = head.first == 0x1f ? .gzip : .zstd
+    return .truncated(codec, at: BlobOffset(UInt64(head.count)), from: .zero)
   }
 
   private mutating func sniff(_ rest: inout UnsafeRawBufferPointer) throws(CompressionError) {

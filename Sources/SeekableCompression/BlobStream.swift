@@ -103,12 +103,14 @@ struct BlobStream: ~Copyable, Sendable {
 
   /// Says whether the blob may end here.
   mutating func checkEnd() throws(CompressionError) {
-    let isComplete =
-      switch codec {
-      case .identity: true
-      case .gzip: gzip.isBetweenMembers
-      case .zstd: zstd.isBetweenFrames
-      }
-    if !isComplete { throw .truncated(codec, at: position) }
+    switch codec {
+    case .identity: return
+    case .gzip:
+      if gzip.isBetweenMembers { return }
+      throw .truncated(codec, at: position, from: gzip.lastMemberStart)
+    case .zstd:
+      if zstd.isBetweenFrames { return }
+      throw .truncated(codec, at: position, from: zstd.frameStart)
+    }
   }
 }

@@ -7,8 +7,9 @@ package import Offsets
 package enum CompressionError: Error, Equatable, Sendable {
   /// The bytes are those of a format that layers must not be in.
   case unsupported(ForeignFormat)
-  /// The blob ended before its last member or frame did; the position is the blob's end.
-  case truncated(Codec, at: BlobOffset)
+  /// The blob ended before its last member or frame did, which begins at `from`, `nil` where nobody
+  /// saw it begin; the position is the blob's end.
+  case truncated(Codec, at: BlobOffset, from: BlobOffset?)
   /// A gzip member header breaks RFC 1952; the position is the member's first byte.
   case badMemberHeader(GzipHeaderFault, memberAt: BlobOffset)
   /// The deflate data is no deflate data; found when this many bytes of the blob had been read.
@@ -66,7 +67,8 @@ extension CompressionError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .unsupported(let format): "the blob is \(format.rawValue), which is not supported"
-    case .truncated(let codec, let end): "\(codec): truncated at blob byte \(end)"
+    case .truncated(let codec, let end, let start):
+      "\(codec): \(Self.unit(of: codec, from: start))truncated at blob byte \(end)"
     case .badMemberHeader(let fault, let member): "gzip: member at blob byte \(member): \(fault)"
     case .corruptDeflate(let offset, let member):
       "gzip: member at blob byte \(member): corrupt deflate data before blob byte \(offset)"
@@ -74,6 +76,10 @@ extension CompressionError: CustomStringConvertible {
     case .sizeMismatch(let member): "gzip: member at blob byte \(member): wrong size in trailer"
     default: zstdDescription
     }
+  }
+
+  private static func unit(of codec: Codec, from start: BlobOffset?) -> String {
+    start.map { "\(codec == .gzip ? "member" : "frame") at blob byte \($0): " } ?? ""
   }
 
   private var zstdDescription: String {

@@ -34,6 +34,9 @@ struct GzipStream: ~Copyable, Sendable {
     engine = try InflateEngine()
   }
 
+  /// Where the member begins that was read last; `nil` if the stream was not read from its start.
+  var lastMemberStart: BlobOffset? { checksTrailers ? memberStart : nil }
+
   var isBetweenMembers: Bool {
     switch phase {
     case .magic(hasFirst: false), .padding, .junk: true

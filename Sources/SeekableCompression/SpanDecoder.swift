@@ -156,7 +156,7 @@ extension BlobStream {
     scratch: UnsafeMutableRawBufferPointer
   ) throws(CompressionError) {
     guard point.blobOffset.bytes <= source.byteCount else {
-      throw .truncated(codec, at: BlobOffset(source.byteCount))
+      throw .truncated(codec, at: BlobOffset(source.byteCount), from: nil)
     }
     let count = try unpack(stored, of: point, into: scratch)
     let window = UnsafeRawBufferPointer(rebasing: scratch[..<count])

@@ -15,7 +15,7 @@ struct ZstdStream: ~Copyable, Sendable {
   private var context: ZstdDecompressor
   private var phase = Phase.header
   private var header: ZstdHeaderReader
-  private var frameStart = BlobOffset.zero
+  private(set) var frameStart = BlobOffset.zero
   /// The library may hold decoded bytes back: it ran out of room.
   private var mayHoldOutput = false
   private(set) var position = BlobOffset.zero

@@ -7,7 +7,15 @@ import Testing
 struct CompressionErrorTests {
   @Test(
     arguments: [
-      (.truncated(.gzip, at: BlobOffset(7)), "gzip: truncated at blob byte 7"),
+      (.truncated(.gzip, at: BlobOffset(7), from: nil), "gzip: truncated at blob byte 7"),
+      (
+        .truncated(.gzip, at: BlobOffset(7), from: BlobOffset(3)),
+        "gzip: member at blob byte 3: truncated at blob byte 7"
+      ),
+      (
+        .truncated(.zstd, at: BlobOffset(7), from: BlobOffset(3)),
+        "zstd: frame at blob byte 3: truncated at blob byte 7"
+      ),
       (
         .badMemberHeader(.reservedFlags(0xe0), memberAt: BlobOffset(3)),
         "gzip: member at blob byte 3: reserved flags in 0xe0"

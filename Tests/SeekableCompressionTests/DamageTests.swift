@@ -56,7 +56,9 @@ struct DamageTests {
     let skippable = encoding.testDescription == "zstd, skippable frames" ? 68 : 0
     let whole = blob.count - padding - skippable
     for length in 1..<whole where length != skippable {
-      #expect(throws: CompressionError.truncated(encoding.codec, at: BlobOffset(UInt64(length)))) {
+      let start = BlobOffset(length > skippable ? UInt64(skippable) : 0)
+      let end = BlobOffset(UInt64(length))
+      #expect(throws: CompressionError.truncated(encoding.codec, at: end, from: start)) {
         try indexed(Array(blob[..<length]))
       }
     }
@@ -102,7 +104,7 @@ struct DamageTests {
       ([0, 0, 0, 0], .unknownFrame(magic: 0, at: BlobOffset(9))),
       ([0x1f, 0x8b, 8, 0], .unknownFrame(magic: 0x0008_8b1f, at: BlobOffset(9))),
       ([0x27, 0xb5, 0x2f, 0xfd], .unknownFrame(magic: 0xfd2f_b527, at: BlobOffset(9))),
-      ([0], .truncated(.zstd, at: BlobOffset(10))),
+      ([0], .truncated(.zstd, at: BlobOffset(10), from: BlobOffset(9))),
       // Descriptor 0x01: a dictionary identifier of one byte, after the window byte.
       (
         [0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x00, 0x09],

@@ -136,17 +136,22 @@ struct FramingTests {
     FramingRow(
       "B5: cut short in the data",
       Array(gzip().dropLast(30)),
-      .error(.truncated(.gzip, at: end(Array(gzip().dropLast(30)))))
+      .error(.truncated(.gzip, at: end(Array(gzip().dropLast(30))), from: .zero))
     ),
     FramingRow(
       "B5: cut short in the trailer",
       Array(gzip().dropLast()),
-      .error(.truncated(.gzip, at: end(Array(gzip().dropLast()))))
+      .error(.truncated(.gzip, at: end(Array(gzip().dropLast())), from: .zero))
     ),
     FramingRow(
       "B5: cut short in the second header",
       gzip() + [0x1f, 0x8b, 8],
-      .error(.truncated(.gzip, at: end(gzip() + [0x1f, 0x8b, 8])))
+      .error(.truncated(.gzip, at: end(gzip() + [0x1f, 0x8b, 8]), from: end(gzip())))
+    ),
+    FramingRow(
+      "B5: cut short in the data of the second member",
+      gzip() + gzip().dropLast(30),
+      .error(.truncated(.gzip, at: end(gzip() + gzip().dropLast(30)), from: end(gzip())))
     ),
     FramingRow(
       "B5: a wrong CRC-32",
@@ -236,7 +241,8 @@ struct FramingTests {
       .error(
         .truncated(
           .zstd,
-          at: end(zstd() + CompressedBytes.skippableFrame([1, 2, 3]).dropLast())
+          at: end(zstd() + CompressedBytes.skippableFrame([1, 2, 3]).dropLast()),
+          from: end(zstd())
         )
       )
     ),

@@ -148,10 +148,15 @@ struct SpanDecoderTests {
   func `a blob that became shorter is truncated`(encoding: Encoding) throws {
     let blob = encoding.encode(Encoding.smallSample)
     let table = try indexed(blob).table
-    #expect(throws: CompressionError.truncated(encoding.codec, at: BlobOffset(600))) {
+    let error = #expect(throws: CompressionError.self) {
       var decoder = try decoder(of: MemoryBlob(Array(blob[..<600])), table)
       _ = try decoder.bytes(5000)
     }
+    guard case .truncated(encoding.codec, at: BlobOffset(600), let start) = error else {
+      return #expect(Bool(false), "\(String(describing: error))")
+    }
+    // Decoding of gzip begins behind a member's header, of zstd at a frame.
+    #expect((start == nil) == (encoding.codec == .gzip))
   }
 }
 
