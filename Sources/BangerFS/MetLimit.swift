@@ -31,7 +31,7 @@ extension MetLimit {
   init?(_ error: LayersError) {
     switch error {
     case .compression(_, let error): self.init(error)
-    case .tar(_, let error): self.init(error)
+    case .tar(_, _, let error): self.init(error)
     case .entries(_, let error), .merge(let error): self.init(error)
     case .store(_, let error): self.init(error)
     case .addition(_, .archive(let error)): self.init(error)

@@ -160,7 +160,7 @@ package struct LayerIndexer: ~Copyable {
     do throws(TarError) {
       return try scanner.nextMember(in: bytes, from: &position)
     } catch {
-      throw .tar(layer: blobDigest, error)
+      throw .tar(layer: blobDigest, path: scanner.pathUnderWay, error)
     }
   }
 
@@ -171,7 +171,11 @@ package struct LayerIndexer: ~Copyable {
     } catch {
       throw .compression(layer: blobDigest, error)
     }
-    do throws(TarError) { try scanner.finish() } catch { throw .tar(layer: blobDigest, error) }
+    do throws(TarError) {
+      try scanner.finish()
+    } catch {
+      throw .tar(layer: blobDigest, path: scanner.pathUnderWay, error)
+    }
     let actual = tarHash.finalize()
     if let diffID, actual != diffID {
       throw .diffIDMismatch(layer: blobDigest, expected: diffID, actual: actual)

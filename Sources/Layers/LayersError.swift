@@ -13,7 +13,8 @@ package enum LayersError: Error, Equatable, Sendable {
   /// The blob's tar stream is not the one that the image's configuration lists.
   case diffIDMismatch(layer: Digest, expected: Digest, actual: Digest)
   case compression(layer: Digest, CompressionError)
-  case tar(layer: Digest, TarError)
+  /// `path` is that of the member it is about, as archived, where that is known.
+  case tar(layer: Digest, path: [UInt8]?, TarError)
   case entries(layer: Digest, TreeError)
   /// The layers were read, but do not make a tree.
   case merge(TreeError)
@@ -53,7 +54,8 @@ extension LayersError: CustomStringConvertible {
     case .diffIDMismatch(_, let expected, let actual):
       "the diffID is \(actual), the image's configuration says \(expected)"
     case .compression(_, let error): "\(error)"
-    case .tar(_, let error): "\(error)"
+    case .tar(_, let path, let error):
+      path.map { "\(EscapedBytes.path($0)): \(error)" } ?? "\(error)"
     case .entries(_, let error): "\(error)"
     case .merge(let error): "\(error)"
     case .store(_, let error): "\(error)"
@@ -71,7 +73,7 @@ extension LayersError: CustomStringConvertible {
   private var layer: Digest? {
     switch self {
     case .digestMismatch(let layer, _), .diffIDMismatch(let layer, _, _),
-      .compression(let layer, _), .tar(let layer, _), .entries(let layer, _),
+      .compression(let layer, _), .tar(let layer, _, _), .entries(let layer, _),
       .store(let layer, _), .blobChanged(let layer, _), .endsEarly(let layer, _):
       layer
     case .merge, .addition, .scratch, .scratchEndsEarly: nil

@@ -24,8 +24,19 @@ struct MemberAssembler {
     case ended
   }
 
+  /// Which member the bytes that are being taken belong to.
+  private enum Subject {
+    /// The one that the extension headers so far are for, if there are any.
+    case announced
+    /// `member`, which is not complete.
+    case begun
+    /// The one that was complete last: while its data is skipped, else none.
+    case complete
+  }
+
   var phase = Phase.header
   var member = TarMember()
+  private var subject = Subject.announced
   var warnings = WarningTally()
   private let limits: TarLimits
   private var extensions = PendingExtensions()
@@ -80,6 +91,16 @@ struct MemberAssembler {
     phase = .ended
   }
 
+  /// The path of the member that the stream is in; `complete` is the one that was complete last.
+  func pathUnderWay(complete: borrowing TarMember) -> [UInt8]? {
+    switch (subject, phase) {
+    case (.announced, _): extensions.announcedPath
+    case (.begun, _): member.path
+    case (.complete, .skipping): complete.path
+    case (.complete, _): nil
+    }
+  }
+
   // MARK: Headers
 
   private mutating func takeHeader(
@@ -87,6 +108,7 @@ struct MemberAssembler {
     at start: TarOffset
   ) throws(TarError) -> Bool {
     hasBlock = true
+    subject = .announced
     if TarHeader.isZero(block) {
       if let start = extensions.start { throw .extensionWithoutMember(at: start) }
       phase = hasZeroBlock ? .ended : .header
@@ -102,8 +124,12 @@ struct MemberAssembler {
     case .member: return try beginMember(flag, block, at: start)
     case .special: try beginSpecial(flag, block, at: start)
     case .volumeLabel: try skipVolumeLabel(block, at: start)
-    case .unsupported: throw .unsupportedType(flag, at: start.moved(by: HeaderLayout.typeFlag))
-    case nil: throw .unknownType(flag, at: start.moved(by: HeaderLayout.typeFlag))
+    case .unsupported:
+      try nameMember(of: block, dialect: TarDialect(of: block), at: start)
+      throw .unsupportedType(flag, at: start.moved(by: HeaderLayout.typeFlag))
+    case nil:
+      try nameMember(of: block, dialect: TarDialect(of: block), at: start)
+      throw .unknownType(flag, at: start.moved(by: HeaderLayout.typeFlag))
     }
     return false
   }
@@ -114,6 +140,7 @@ struct MemberAssembler {
     at start: TarOffset
   ) throws(TarError) {
     let size = try TarHeader.number(HeaderLayout.size, upTo: .max, of: block, at: start)
+    warnings.noteBlank(HeaderLayout.size, of: block, at: start)
     guard size <= UInt64(limits.specialHeader) else {
       throw .exceedsLimit(.specialHeader, limit: UInt64(limits.specialHeader), at: start)
     }
@@ -144,20 +171,25 @@ struct MemberAssembler {
     at start: TarOffset
   ) throws(TarError) -> Bool {
     let dialect = TarDialect(of: block)
+    try nameMember(of: block, dialect: dialect, at: start)
     let form = try extensions.sparse.form()
-    member.reset()
-    member.header = extensions.start ?? start
     member.data = start.moved(by: HeaderLayout.byteCount)
-    try readPath(of: block, dialect: dialect, isSparse: form != .none, at: start)
     member.kind = TypeFlag.kind(of: flag, pathEndsInSlash: member.path.last == Byte.slash)
     try readLinkTarget(of: block, at: start)
-    try readInode(of: block, dialect: dialect, at: start)
+    try member.readInode(
+      of: block,
+      dialect: dialect,
+      at: start,
+      extensions: extensions,
+      warnings: &warnings
+    )
     try extensions.attributes.finish(into: &member, limits: limits, warnings: &warnings)
     let size = try dataByteCount(of: block, at: start)
     guard member.kind == .regular else {
       if form != .none { throw .unsupportedSparse(at: start) }
       return try finishDataless(flag, size: size, at: start)
     }
+    if extensions.size == nil { warnings.noteBlank(HeaderLayout.size, of: block, at: start) }
     try setSize(size)
     member.storedByteCount = size
     if flag == TypeFlag.gnuSparse {
@@ -176,19 +208,18 @@ struct MemberAssembler {
     }
   }
 
-  private mutating func readPath(
+  /// Begins the next member with its place and path.
+  private mutating func nameMember(
     of block: Span<UInt8>,
     dialect: TarDialect,
-    isSparse: Bool,
     at start: TarOffset
   ) throws(TarError) {
-    if isSparse, extensions.sparse.name.isSet {
-      swap(&member.path, &extensions.sparse.name.bytes)
-    } else if extensions.longPath.isSet {
-      swap(&member.path, &extensions.longPath.bytes)
-    } else if extensions.path.isSet {
-      swap(&member.path, &extensions.path.bytes)
-    } else if TarHeader.readPath(of: block, dialect: dialect, into: &member.path) {
+    member.reset()
+    member.header = extensions.start ?? start
+    subject = .begun
+    if !extensions.takePath(into: &member.path),
+      TarHeader.readPath(of: block, dialect: dialect, into: &member.path)
+    {
       warnings.note(.prefixInGNUHeader, at: start)
     }
     if member.path.count > limits.path {
@@ -220,49 +251,6 @@ struct MemberAssembler {
     }
   }
 
-  /// Reads mode, owner, time and device.
-  ///
-  /// A field that an extension overrides is not looked at.
-  private mutating func readInode(
-    of block: Span<UInt8>,
-    dialect: TarDialect,
-    at start: TarOffset
-  ) throws(TarError) {
-    let mode = try TarHeader.number(HeaderLayout.mode, of: block, at: start)
-    warnings.noteNumbers(of: block, mode: mode, at: start, extensions: extensions)
-    member.mode = UInt16(truncatingIfNeeded: mode) & 0o7777
-    member.userID =
-      if let owner = extensions.userID { owner } else {
-        try TarHeader.owner(HeaderLayout.userID, of: block, at: start)
-      }
-    member.groupID =
-      if let owner = extensions.groupID { owner } else {
-        try TarHeader.owner(HeaderLayout.groupID, of: block, at: start)
-      }
-    if let time = extensions.modificationTime {
-      member.modificationSeconds = time.seconds
-      member.modificationNanoseconds = time.nanoseconds
-    } else {
-      member.modificationSeconds = try TarHeader.number(
-        HeaderLayout.modificationTime,
-        of: block,
-        at: start
-      )
-      member.modificationNanoseconds = 0
-    }
-    // The oldest dialect has no device fields.
-    guard dialect != .v7, member.kind == .characterDevice || member.kind == .blockDevice else {
-      return
-    }
-    // Linux's device numbers: 12 bits of major, 20 of minor.
-    member.deviceMajor = UInt32(
-      try TarHeader.number(HeaderLayout.deviceMajor, upTo: 1 << 12 - 1, of: block, at: start)
-    )
-    member.deviceMinor = UInt32(
-      try TarHeader.number(HeaderLayout.deviceMinor, upTo: 1 << 20 - 1, of: block, at: start)
-    )
-  }
-
   // MARK: Data
 
   /// The size that finds the next header: the pax record where there is one, else the field.
@@ -290,7 +278,6 @@ struct MemberAssembler {
     size: UInt64,
     at start: TarOffset
   ) throws(TarError) -> Bool {
-    extensions.reset()
     if flag == TypeFlag.gnuDumpDirectory {
       warnings.note(.dumpDirectory, at: start)
       try skipData(size, at: start)
@@ -298,13 +285,19 @@ struct MemberAssembler {
       if size > 0 { warnings.note(.sizeIgnored, at: start) }
       phase = .header
     }
+    endMember()
     return true
   }
 
   private mutating func finishMember() throws(TarError) -> Bool {
-    extensions.reset()
     try skip(data: member.storedByteCount, from: member.data, header: member.header)
+    endMember()
     return true
+  }
+
+  private mutating func endMember() {
+    extensions.reset()
+    subject = .complete
   }
 
   private mutating func finishSparse() throws(TarError) -> Bool {
@@ -316,6 +309,7 @@ struct MemberAssembler {
     _ block: Span<UInt8>,
     at start: TarOffset
   ) throws(TarError) -> Bool {
+    warnings.noteBlank(HeaderLayout.gnuRealSize, of: block, at: start)
     try setSize(TarHeader.number(HeaderLayout.gnuRealSize, upTo: .max, of: block, at: start))
     try extensions.sparse.numbers.takePairs(
       of: block,

@@ -116,6 +116,12 @@ struct PAXRecord {
     begins(with: prefix, in: bytes) ? key.dropFirst(prefix.count) : nil
   }
 
+  /// Whether the record is an extended attribute, in either spelling.
+  func isAttribute(in bytes: Span<UInt8>) -> Bool {
+    begins(with: PAXPrefix.schilyAttribute, in: bytes)
+      || begins(with: PAXPrefix.libarchiveAttribute, in: bytes)
+  }
+
   /// What to note of a record that is not used; `nil` where nothing is lost.
   func ignoredKind(in bytes: Span<UInt8>) -> TarWarning.Kind? {
     if begins(with: PAXPrefix.schilyACL, in: bytes) { return .textualACLIgnored }

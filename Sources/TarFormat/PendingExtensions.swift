@@ -46,6 +46,29 @@ struct PendingExtensions {
   /// The largest owner: chown(2) takes 4294967295 for "leave alone", so nothing is owned by it.
   static let largestOwner = UInt64(UInt32.max) - 1
 
+  /// The path that the coming member has by what was read so far; `nil` if only its header will say.
+  var announcedPath: [UInt8]? {
+    if sparse.name.isSet { return sparse.name.bytes }
+    if longPath.isSet { return longPath.bytes }
+    return path.isSet ? path.bytes : nil
+  }
+
+  /// Moves that path into `destination`, if there is one.
+  ///
+  /// - Returns: whether there is.
+  mutating func takePath(into destination: inout [UInt8]) -> Bool {
+    if sparse.name.isSet {
+      swap(&destination, &sparse.name.bytes)
+    } else if longPath.isSet {
+      swap(&destination, &longPath.bytes)
+    } else if path.isSet {
+      swap(&destination, &path.bytes)
+    } else {
+      return false
+    }
+    return true
+  }
+
   /// Forgets everything, capacity aside.
   mutating func reset() {
     // Most members have none. An old GNU sparse map is gathered here without any header.
@@ -199,7 +222,7 @@ struct PendingExtensions {
     case .changeTime: _ = try Self.time(.changeTime, record, of: data, base: base)
     case .userName, .groupName: break
     case .selinuxLabel: warnings.note(.selinuxLabelIgnored, at: base.moved(by: record.start))
-    case .sparseName: sparse.name.set(data.extracting(record.value))
+    case .sparseName: sparse.takeName(record, in: data, base: base)
     case .sparseMajor, .sparseMinor, .sparseSize, .sparseRealSize, .sparseBlockCount,
       .sparseOffset, .sparseByteCount, .sparseMap:
       try sparse.take(key, record, in: data, base: base, limits: limits)
@@ -294,7 +317,8 @@ struct PendingExtensions {
     return value
   }
 
-  /// Checks the records of a `g` header and notes if ignoring them could matter.
+  /// Checks the records of a `g` header and notes if ignoring them could matter, and what an `x`
+  /// header's would be ignored for.
   static func checkGlobal(
     _ data: Span<UInt8>,
     base: TarOffset,
@@ -308,10 +332,13 @@ struct PendingExtensions {
       if let key = record.knownKey(in: data) {
         if key.isName { try record.refuseNUL(in: data, base: base) }
         matters = matters || key.isApplied
-      } else {
-        matters =
-          matters || record.suffix(after: PAXPrefix.schilyAttribute, in: data) != nil
-          || record.suffix(after: PAXPrefix.libarchiveAttribute, in: data) != nil
+        if key == .selinuxLabel {
+          warnings.note(.selinuxLabelIgnored, at: base.moved(by: record.start))
+        }
+      } else if record.isAttribute(in: data) {
+        matters = true
+      } else if let kind = record.ignoredKind(in: data) {
+        warnings.note(kind, at: base.moved(by: record.start))
       }
     }
     if matters { warnings.note(.globalHeaderIgnored, at: base) }

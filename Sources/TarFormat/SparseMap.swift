@@ -111,6 +111,7 @@ struct PAXSparse {
 
   var numbers = SparseNumbers()
   var name = ExtensionText()
+  private var nameStart: TarOffset?
   private var first: TarOffset?
   private var major: UInt64?
   private var minor: UInt64?
@@ -121,12 +122,19 @@ struct PAXSparse {
   mutating func removeAll() {
     numbers.removeAll()
     name.clear()
+    nameStart = nil
     first = nil
     major = nil
     minor = nil
     realSize = nil
     blockCount = nil
     hasMap = false
+  }
+
+  /// Takes the record of the name.
+  mutating func takeName(_ record: PAXRecord, in bytes: Span<UInt8>, base: TarOffset) {
+    name.set(bytes.extracting(record.value))
+    nameStart = base.moved(by: record.start)
   }
 
   /// Takes one `GNU.sparse` record other than the name.
@@ -162,7 +170,11 @@ struct PAXSparse {
 
   /// How to find the map of the member that the records belong to.
   func form() throws(TarError) -> Form {
-    guard let first else { return .none }
+    guard let first else {
+      // Without a map, some readers take the name all the same and some do not.
+      if let nameStart, name.isSet { throw .badSparseMap(at: nameStart) }
+      return .none
+    }
     switch (major, minor) {
     case (1, 0):
       guard realSize != nil, numbers.values.isEmpty else { throw .badSparseMap(at: first) }

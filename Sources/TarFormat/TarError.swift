@@ -1,5 +1,6 @@
 // What can be wrong with a tar stream, each with the byte where it was found.
-// Does not know of layers or members' paths: whoever reads the stream adds those.
+// Does not know of layers or members' paths: whoever reads the stream adds those, the path from
+// `TarScanner.pathUnderWay`.
 
 package import Offsets
 
@@ -31,6 +32,12 @@ package enum TarLimit: String, Sendable {
   case sparseSegments = "sparse map"
   case sparseMapText = "text of the sparse map"
   case fileSize = "file"
+
+  fileprivate var verb: String {
+    self == .specialHeadersPerMember || self == .attributeList ? "are" : "is"
+  }
+
+  fileprivate var unit: String { self == .sparseSegments ? "segments" : "bytes" }
 }
 
 /// Everything that makes a tar stream unreadable.
@@ -101,10 +108,7 @@ extension TarError: CustomStringConvertible {
     case .badSparseMap(let at): ("malformed sparse map", at)
     case .unsupportedSparse(let at): ("unsupported sparse format", at)
     case .exceedsLimit(let what, let limit, let at):
-      (
-        "\(what.rawValue) is larger than \(limit) \(what == .sparseSegments ? "segments" : "bytes")",
-        at
-      )
+      ("\(what.rawValue) \(what.verb) larger than \(limit) \(what.unit)", at)
     }
   }
 

@@ -64,17 +64,24 @@ enum TarNumbers {
     let start = isNegative ? range.lowerBound + 1 : range.lowerBound
     var point = start
     while point < range.upperBound, bytes[point] != Byte.point { point += 1 }
-    guard let whole = decimal(in: bytes, at: start..<point), let seconds = Int64(exactly: whole),
+    guard let whole = decimal(in: bytes, at: start..<point),
       let fraction = fraction(in: bytes, at: min(point + 1, range.upperBound)..<range.upperBound)
     else { return nil }
     if !isNegative {
-      return TarTime(seconds: seconds, nanoseconds: fraction.nanoseconds)
+      return Int64(exactly: whole).map { TarTime(seconds: $0, nanoseconds: fraction.nanoseconds) }
     }
     // -(s + f) is the whole second below it plus (1 - f); a rest beyond nanoseconds rounds down.
     let below = fraction.nanoseconds + (fraction.hasRest ? 1 : 0)
     return below == 0
-      ? TarTime(seconds: -seconds, nanoseconds: 0)
-      : TarTime(seconds: -seconds - 1, nanoseconds: TarTime.perSecond - below)
+      ? negative(whole).map { TarTime(seconds: $0, nanoseconds: 0) }
+      : Int64(exactly: whole).map {
+        TarTime(seconds: ~$0, nanoseconds: TarTime.perSecond - below)
+      }
+  }
+
+  /// `-magnitude`, down to the smallest number, whose magnitude is one more than the largest's.
+  private static func negative(_ magnitude: UInt64) -> Int64? {
+    magnitude == 0 ? 0 : Int64(exactly: magnitude - 1).map { ~$0 }
   }
 
   /// Up to nine digits as nanoseconds, and whether digits after them are not all zero.

@@ -30,6 +30,12 @@ package struct TarScanner {
   /// Read it in place: a copy that is kept makes a later call allocate.
   package private(set) var member = TarMember()
 
+  /// The path of the member that the stream is in, as archived: whose data is skipped, or whose
+  /// headers were read so far as to say it.
+  ///
+  /// After an error, that of the member it is about, where it is about one.
+  package var pathUnderWay: [UInt8]? { assembler.pathUnderWay(complete: member) }
+
   /// The oddities tolerated so far, one element per kind.
   package var warnings: [TarWarning] { assembler.warnings.warnings }
 

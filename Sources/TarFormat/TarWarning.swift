@@ -31,7 +31,7 @@ package struct TarWarning: Equatable, Sendable {
     case sizeIgnored = "size-ignored"
     /// A mode that holds the type of the file, or anything else beyond 07777.
     case modeBitsIgnored = "mode-bits-ignored"
-    /// A mode, owner or time of nothing but blanks, which is taken for zero.
+    /// A number of nothing but blanks or NULs, which is taken for zero.
     case blankNumber = "blank-number"
     /// An ACL in star's textual form.
     case textualACLIgnored = "textual-acl-ignored"
@@ -110,7 +110,11 @@ struct WarningTally {
 }
 
 extension WarningTally {
-  /// Notes what is odd about numbers of a member's header; not about those that extensions override.
+  /// Notes what is odd about numbers of a member's header; not about those that extensions override,
+  /// nor those that nothing is read from.
+  ///
+  /// Sizes of links and directories, and device numbers of what is no device, are left to NULs by
+  /// many writers.
   mutating func noteNumbers(
     of block: Span<UInt8>,
     mode: Int64,
@@ -129,7 +133,7 @@ extension WarningTally {
   }
 
   /// Notes a number that is zero only because nobody wrote one.
-  private mutating func noteBlank(
+  mutating func noteBlank(
     _ field: HeaderField,
     of block: Span<UInt8>,
     at start: TarOffset
@@ -137,6 +141,7 @@ extension WarningTally {
     for index in field.range where block[index] != 0 && block[index] != Byte.space { return }
     note(.blankNumber, at: start.moved(by: field.range.lowerBound))
   }
+
   /// Takes bytes behind the end-of-archive marker, from `start` on.
   mutating func noteTrailer(_ bytes: Span<UInt8>, at start: TarOffset) {
     if hasTrailingData { return }

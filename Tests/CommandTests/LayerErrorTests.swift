@@ -43,7 +43,7 @@ struct LayerErrorTests {
       )
     case .truncatedGzip:
       return try faulty(blob: Array(gzip.dropLast(100)), fixture) {
-        "gzip: truncated at blob byte \(gzip.count - 100 + $0)"
+        "gzip: member at blob byte 0: truncated at blob byte \(gzip.count - 100 + $0)"
       }
     case .corruptGzip:
       var corrupt = gzip
@@ -62,7 +62,7 @@ struct LayerErrorTests {
     case .badNumber:
       // The field for the size is at byte 124 of the header.
       return try faulty(entry: .file("c").editingHeader { $0[124] = UInt8(ascii: "x") }, fixture) {
-        "tar: size is not a number at tar byte \(1024 + 124)"
+        "c: tar: size is not a number at tar byte \(1024 + 124)"
       }
     default: return try makeDocumentFault(fault, in: fixture, gzip, diffID: diffID)
     }

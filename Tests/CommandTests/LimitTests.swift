@@ -59,7 +59,7 @@ struct LimitTests {
     LimitRow(
       testDescription: "a file of holes",
       layers: [plain(.sparse("a", size: 2 << 40, segments: [(0, "x")], format: .pax10))],
-      message: "tar: file is larger than 1099511627776 bytes at tar byte 0",
+      message: "a: tar: file is larger than 1099511627776 bytes at tar byte 0",
       raised: "file-size=2T"
     ),
     LimitRow(
@@ -87,7 +87,7 @@ struct LimitTests {
       testDescription: "extension headers of one member",
       lowered: "extension-header=1K",
       layers: [plain(remark(900), remark(900), remark(900), remark(900), remark(900), .file("a"))],
-      message: "tar: extension headers of one member is larger than 4096 bytes at tar byte 6144",
+      message: "tar: extension headers of one member are larger than 4096 bytes at tar byte 6144",
       raised: "extension-header=2K"
     ),
     LimitRow(

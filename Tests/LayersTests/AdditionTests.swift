@@ -220,6 +220,10 @@ struct AddedArchiveTests {
       TarBytes.archive([.file("a"), .hardLink("b", to: "none")]),
       "/b: hard link to /none, which does not exist (member at tar byte 512)"
     ),
+    (
+      TarBytes.archive([.file("etc/passwd", "x").declaring(size: 5000)]),
+      "etc/passwd: tar: the stream ends too early at tar byte 2048"
+    ),
     (TarBytes.archive([.file("../a")]), "../a: path leaves the root (member at tar byte 0)"),
   ])
   func `a damaged or foreign archive is an error that names it`(

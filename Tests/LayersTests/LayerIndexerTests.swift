@@ -142,13 +142,17 @@ struct LayerIndexerTests {
     BadBlob(
       "gzip cut in its trailer",
       CompressedBytes.gzip(small).dropLast(3),
-      "gzip: truncated at blob byte \(CompressedBytes.gzip(small).count - 3)"
+      "gzip: member at blob byte 0: truncated at blob byte \(CompressedBytes.gzip(small).count - 3)"
     ),
-    BadBlob("a lone first byte of gzip", [0x1F], "gzip: truncated at blob byte 1"),
+    BadBlob(
+      "a lone first byte of gzip",
+      [0x1F],
+      "gzip: member at blob byte 0: truncated at blob byte 1"
+    ),
     BadBlob(
       "zstd cut in its frame",
       CompressedBytes.zstd(small).dropLast(),
-      "zstd: truncated at blob byte \(CompressedBytes.zstd(small).count - 1)"
+      "zstd: frame at blob byte 0: truncated at blob byte \(CompressedBytes.zstd(small).count - 1)"
     ),
     BadBlob(
       "xz",
@@ -158,7 +162,12 @@ struct LayerIndexerTests {
     BadBlob(
       "a tar stream cut in a file",
       Array(small[..<515]),
-      "tar: the stream ends too early at tar byte 515"
+      "a: tar: the stream ends too early at tar byte 515"
+    ),
+    BadBlob(
+      "a name of bytes that are no text",
+      TarBytes.archive([.file("a"), .member("Z", [0x0A, 0xFF, 0x62])]),
+      "\\x0a\\xffb: tar: unknown type flag 'Z' at tar byte 668"
     ),
     BadBlob(
       "a cut tar stream in gzip",

@@ -278,6 +278,13 @@ struct Difference {
       because: "bsdtar writes one run over the other."
     ),
     Difference(
+      "also c",
+      "takes it",
+      by: everybody,
+      on: ["T14: a name without a map"],
+      because: "They give the member that name; Go does not look for one where there is no map."
+    ),
+    Difference(
       "also b",
       by: bsd,
       on: ["T13: a run beyond the file"],

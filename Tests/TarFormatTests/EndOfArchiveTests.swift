@@ -111,6 +111,7 @@ struct EndOfArchiveTests {
       [.file("a"), .member("g", "@", "6 a=b\n").unpadded()],
       end: .nothing,
       "regular a 0 @0,512",
+      "warning: pax record with an unknown key ignored, 1 from 1024",
       "warning: missing padding of the last member, 1 from 1030",
       "warning: missing end-of-archive marker, 1 from 1030"
     ),

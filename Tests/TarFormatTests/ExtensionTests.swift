@@ -166,6 +166,7 @@ struct ExtensionTests {
       ("-1", -1, 0), ("-1.5", -2, 500_000_000), ("-1.000000000", -1, 0),
       ("-1.0000000001", -2, 999_999_999), ("-0.9999999999", -1, 0), ("-0.25", -1, 750_000_000),
       ("9223372036854775807.5", .max, 500_000_000), ("-9223372036854775807.5", .min, 500_000_000),
+      ("-9223372036854775808", .min, 0), ("-9223372036854775808.0", .min, 0),
       ("253402300800.1", 253_402_300_800, 100_000_000),
     ] as [(String, Int64, UInt32)]
   )
@@ -177,6 +178,7 @@ struct ExtensionTests {
 
   @Test(arguments: [
     "-", ".5", "+1", "1.x", "1.5.5", " 1", "1e3", "9223372036854775808", "-.", "--1",
+    "-9223372036854775808.1", "-9223372036854775809", "-9223372036854775809.0",
   ])
   func `T11: anything else is no time`(value: String) {
     for (key, field) in [
@@ -332,6 +334,24 @@ struct ExtensionTests {
       "regular a 0 @1024,1536",
       "regular b 0 @2560,3072",
       "warning: global pax header ignored, 3 from 512"
+    ),
+    ScanRow(
+      "T10: what would not be used of a member's own header either",
+      [
+        .paxHeader(
+          [
+            ("VENDOR.key", "x"), ("SCHILY.acl.access", "user::rw-"), ("SCHILY.fflags", "nodump"),
+            ("RHT.security.selinux", "u:r:t"), ("VENDOR.other", "y"),
+          ],
+          type: "g"
+        ),
+        .file("a"),
+      ],
+      "regular a 0 @1024,1536",
+      "warning: pax record with an unknown key ignored, 2 from 512",
+      "warning: textual ACL ignored, 1 from 528",
+      "warning: file flags ignored, 1 from 559",
+      "warning: SELinux label ignored, 1 from 583"
     ),
     ScanRow(
       "T10: between an extension and its member",

@@ -176,7 +176,7 @@ struct HeaderTests {
       "regular e 0 @2048,2560 mode=755",
       "regular f 0 @2560,3072 mode=0",
       "regular g 0 @3072,3584",
-      "warning: blank number taken for zero, 5 from 2660"
+      "warning: blank number taken for zero, 6 from 2660"
     ),
     ScanRow(
       "T4: not octal",

@@ -11,6 +11,8 @@ struct Scan: Equatable {
   var members: [TarMember] = []
   var warnings: [TarWarning] = []
   var error: TarError?
+  /// The path that goes with the error.
+  var path: [UInt8]?
 
   /// Scans `bytes` in pieces of `pieceSize`; `skipsData` hands in as little data as can be.
   init(
@@ -39,6 +41,7 @@ struct Scan: Equatable {
       try scanner.finish()
     } catch {
       self.error = error
+      path = scanner.pathUnderWay
     }
     warnings = scanner.warnings
   }

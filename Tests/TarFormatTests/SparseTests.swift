@@ -111,8 +111,8 @@ struct SparseTests {
       "regular f 10 @0,1536 stored=4 [0+1@1536] [1+2@1537] [9+1@1539]"
     ),
     ScanRow(
-      "T14: a name alone makes no sparse file",
-      [.file("f", "x").pax("GNU.sparse.name", "other").pax("path", "p")],
+      "T14: a name that is taken back makes no sparse file",
+      [.file("f", "x").pax("GNU.sparse.name", "").pax("path", "p")],
       "regular p 1 @0,1536"
     ),
     ScanRow(
@@ -227,6 +227,18 @@ struct SparseTests {
       "malformed sparse map",
       2048
     ),
+    refused(
+      "a name without a map",
+      .file("f", "x").pax("GNU.sparse.name", "other").pax("path", "p"),
+      "malformed sparse map",
+      512
+    ),
+    refused(
+      "a name without a map on a directory",
+      .directory("d").pax("GNU.sparse.name", "other"),
+      "malformed sparse map",
+      512
+    ),
     refused("1.0 with an empty line", file10("\n0\n4\n"), "malformed sparse map", 1536),
     refused("1.0 with a letter", file10("1\n0\nx\n"), "malformed sparse map", 1540),
     refused("1.0 with a NUL in place of a number", file10("1\n0\n"), "malformed sparse map", 1540),
@@ -309,7 +321,8 @@ struct SparseTests {
     ScanRow(
       "T13: a file without any pair",
       [.member("S", "f").dialect(.gnu)],
-      "regular f 0 @0,512 [0+0@512]"
+      "regular f 0 @0,512 [0+0@512]",
+      "warning: blank number taken for zero, 1 from 483"
     ),
     ScanRow(
       "T13: a pax size for the stored data",

@@ -51,7 +51,9 @@ package struct ArchiveFailure: CustomStringConvertible, Sendable {
     ArchiveFailure(
       "N9 a path over 64 KiB",
       .file(TarText(Array(Array(repeating: Array("ab/".utf8), count: 21_846).joined()))),
-      says: "tar: path is larger than 65536 bytes at tar byte 0"
+      // Of the path, its first 512 bytes.
+      says: String(repeating: "ab/", count: 170)
+        + "ab…: tar: path is larger than 65536 bytes at tar byte 0"
     ),
     ArchiveFailure(
       "N10 a NUL in the record of a path",
@@ -101,13 +103,13 @@ package struct ArchiveFailure: CustomStringConvertible, Sendable {
     ArchiveFailure(
       "S1 a symbolic link to nothing",
       .symlink("d/l", to: ""),
-      says: "tar: empty link target at tar byte 0"
+      says: "d/l: tar: empty link target at tar byte 0"
     ),
     ArchiveFailure(
       "S3 a symbolic link to 4096 bytes",
       .file("a"),
       .symlink("d/l", to: TarText([UInt8](repeating: UInt8(ascii: "t"), count: 4096))),
-      says: "tar: symbolic link target is larger than 4095 bytes at tar byte 512"
+      says: "d/l: tar: symbolic link target is larger than 4095 bytes at tar byte 512"
     ),
   ]
 
@@ -117,12 +119,12 @@ package struct ArchiveFailure: CustomStringConvertible, Sendable {
       "M7 the user that means none",
       .file("a"),
       .file("b").dialect(.gnu).owner(4_294_967_295, 0),
-      says: "tar: uid is out of range at tar byte \(512 + 108)"
+      says: "b: tar: uid is out of range at tar byte \(512 + 108)"
     ),
     ArchiveFailure(
       "M7 the group that means none",
       .file("b").dialect(.gnu).owner(0, 4_294_967_295),
-      says: "tar: gid is out of range at tar byte 116"
+      says: "b: tar: gid is out of range at tar byte 116"
     ),
   ]
 }

@@ -21,35 +21,40 @@ extension DialectRow {
     _ rule: String,
     _ path: TarText,
     mediaType: String = gzipType,
-    warnings: [String] = [],
+    warnings: (_ blob: [UInt8]) -> [Warning] = { _ in [] },
     _ encode: ([UInt8]) -> [UInt8]
   ) -> DialectRow {
     let meaning: [TarEntry] = [
       .file(path, TarText(CompressedBytes.sample(byteCount: 150_000, seed: 5)))
     ]
     let tar = TarBytes.archive(meaning)
+    let blob = encode(tar)
     return DialectRow(
       rule,
-      blob: encode(tar),
+      blob: blob,
       of: tar,
       mediaType: mediaType,
       means: meaning,
-      warnings: warnings
+      warnings: warnings(blob)
     )
   }
 
+  private static func otherCompression(_ blob: [UInt8]) -> [Warning] {
+    [Warning("other-compression", stream: "blob", at: 0)]
+  }
+
   static let blobs: [DialectRow] = [
-    blob("B1: plain bytes that are called gzip", "B1/plain", warnings: ["other-compression"]) {
+    blob("B1: plain bytes that are called gzip", "B1/plain", warnings: otherCompression) {
       $0
     },
-    blob("B1: zstd that is called gzip", "B1/zstd", warnings: ["other-compression"]) {
+    blob("B1: zstd that is called gzip", "B1/zstd", warnings: otherCompression) {
       CompressedBytes.zstd($0)
     },
     blob(
       "B1: gzip that is called zstd",
       "B1/gzip",
       mediaType: zstdType,
-      warnings: ["other-compression"]
+      warnings: otherCompression
     ) { CompressedBytes.gzip($0) },
     blob("B2: many gzip members", "B2/members") {
       CompressedBytes.gzip($0, .init { $0.memberByteCount = 20_000 })
@@ -57,10 +62,18 @@ extension DialectRow {
     blob("B2: flushes, as pigz -i writes", "B2/flushes") {
       CompressedBytes.gzip($0, .init { $0.flush = .full })
     },
-    blob("B3: NULs behind the last member", "B3/padded", warnings: ["trailing-padding"]) {
+    blob(
+      "B3: NULs behind the last member",
+      "B3/padded",
+      warnings: { [Warning("trailing-padding", stream: "blob", at: $0.count - 700)] }
+    ) {
       CompressedBytes.gzip($0, .init { $0.tail = [UInt8](repeating: 0, count: 700) })
     },
-    blob("B3: other bytes behind the last member", "B3/junk", warnings: ["trailing-junk"]) {
+    blob(
+      "B3: other bytes behind the last member",
+      "B3/junk",
+      warnings: { [Warning("trailing-junk", stream: "blob", at: $0.count - 4)] }
+    ) {
       CompressedBytes.gzip($0, .init { $0.tail = Array("junk".utf8) })
     },
     blob("B4: everything that a gzip header can have, and empty members", "B4/f") {

@@ -33,7 +33,7 @@ extension DialectRow {
       "T8: a record twice",
       [.file("a", "x").pax("path", "T8/first").pax("path", "T8/second")],
       means: [.file("T8/second", "x")],
-      warnings: ["repeated-record"]
+      warnings: [Warning("repeated-record", at: 529)]
     ),
     DialectRow(
       "T10: a global header",
@@ -42,7 +42,7 @@ extension DialectRow {
         .paxHeader([("path", "nowhere"), ("uid", "9")], type: "g"), .file("T10/f", "x"),
       ],
       means: [.file("T10/f", "x")],
-      warnings: ["global-header-ignored"]
+      warnings: [Warning("global-header-ignored", at: 1536)]
     ),
     DialectRow(
       "T11: times with fractions, also before 1970",
@@ -74,7 +74,7 @@ extension DialectRow {
         .paxHeader([("uid", "5"), ("path", "T9/lost")]), .paxHeader([("gid", "6")]), .file("T9/x"),
       ],
       means: [.file("T9/x").owner(0, 6)],
-      warnings: ["repeated-record"]
+      warnings: [Warning("repeated-record", at: 1536)]
     ),
     DialectRow(
       "T12: long names and targets of GNU tar",
@@ -87,7 +87,7 @@ extension DialectRow {
         .file("T12/\(hundredDeep)/f", "deep"),
         .symlink("T12/\(hundredDeep)/s", to: repeated("t", 400)), .file("T12/cut", "x"),
       ],
-      warnings: ["text-after-nul"]
+      warnings: [Warning("text-after-nul", at: 4608 + 512 + 7)]
     ),
     DialectRow(
       "T26: attributes with any bytes in their values",
@@ -104,13 +104,13 @@ extension DialectRow {
         .file("T27/alone", "x").attribute("user.b%c", "abc"),
         .file("T27/both", "x").attribute("user.a", "star"),
       ],
-      warnings: ["repeated-record"]
+      warnings: [Warning("repeated-record", at: 2048)]
     ),
     DialectRow(
       "T28: labels of Red Hat's tar",
       [.file("T28/f", "x").pax("RHT.security.selinux", "u:r:t\u{0}")],
       means: [.file("T28/f", "x")],
-      warnings: ["selinux-label-ignored"]
+      warnings: [Warning("selinux-label-ignored", at: 512)]
     ),
     DialectRow(
       "T29: ACLs as text, and numbers of inodes",
@@ -119,7 +119,7 @@ extension DialectRow {
           .pax("SCHILY.ino", "2").pax("SCHILY.nlink", "3")
       ],
       means: [.file("T29/f", "x")],
-      warnings: ["textual-acl-ignored"]
+      warnings: [Warning("textual-acl-ignored", at: 512)]
     ),
   ]
 
@@ -179,28 +179,28 @@ extension DialectRow {
       [.file("T20/f", "x"), .verbatim(TarBytes.zeros(1024)), .file("T20/never"), .verbatim([7])],
       end: .nothing,
       means: [.file("T20/f", "x")],
-      warnings: ["data-after-end"]
+      warnings: [Warning("data-after-end", at: 2048)]
     ),
     DialectRow(
       "T21: no end",
       [.file("T21/none", "x")],
       end: .nothing,
       means: [.file("T21/none", "x")],
-      warnings: ["missing-end-of-archive"]
+      warnings: [Warning("missing-end-of-archive", at: 1024)]
     ),
     DialectRow(
       "T21: half an end",
       [.file("T21/half", "x")],
       end: .oneZeroBlock,
       means: [.file("T21/half", "x")],
-      warnings: ["missing-end-of-archive"]
+      warnings: [Warning("missing-end-of-archive", at: 1536)]
     ),
     DialectRow(
       "T23: no padding behind the last file",
       [.file("T23/f", "text").unpadded()],
       end: .nothing,
       means: [.file("T23/f", "text")],
-      warnings: ["missing-padding", "missing-end-of-archive"]
+      warnings: [Warning("missing-padding", at: 516), Warning("missing-end-of-archive", at: 516)]
     ),
   ]
 }

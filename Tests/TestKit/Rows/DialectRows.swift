@@ -8,8 +8,21 @@ package struct DialectRow: Sendable {
   package var written: Written
   /// The same in the plainest form there is.
   package var meaning: [TarEntry]
-  /// The codes of the warnings about it, in any order.
-  package var warnings: [String]
+  /// The warnings about it, in the order of their places.
+  package var warnings: [Warning]
+
+  /// What is told of one kind of oddity.
+  package struct Warning: Equatable, Sendable {
+    package var code: String
+    package var count: Int
+    /// `blob` or `tar`.
+    package var stream: String
+    package var offset: Int
+
+    package init(_ code: String, count: Int = 1, stream: String = "tar", at offset: Int) {
+      (self.code, self.count, self.stream, self.offset) = (code, count, stream, offset)
+    }
+  }
 
   package enum Written: Sendable {
     /// An archive, which is the layer's blob as it is.
@@ -23,7 +36,7 @@ package struct DialectRow: Sendable {
     _ written: [TarEntry],
     end: TarBytes.End = .twoZeroBlocks,
     means meaning: [TarEntry],
-    warnings: [String] = []
+    warnings: [Warning] = []
   ) {
     self.rule = rule
     self.written = .archive(TarBytes.archive(written, end: end))
@@ -37,7 +50,7 @@ package struct DialectRow: Sendable {
     of tar: [UInt8],
     mediaType: String,
     means meaning: [TarEntry],
-    warnings: [String] = []
+    warnings: [Warning] = []
   ) {
     self.rule = rule
     written = .blob(blob, tar: tar, mediaType: mediaType)
@@ -51,6 +64,10 @@ package struct DialectRow: Sendable {
   /// Replaces header bytes from `offset` on.
   static func put(_ text: TarText, at offset: Int) -> TarEntry.Edit {
     { block in block.replaceSubrange(offset..<(offset + text.bytes.count), with: text.bytes) }
+  }
+
+  private static func blank(_ field: Range<Int>) -> TarEntry.Edit {
+    put(TarText([UInt8](repeating: 0, count: field.count)), at: field.lowerBound)
   }
 
   static func repeated(_ character: Character, _ count: Int) -> TarText {
@@ -69,7 +86,7 @@ package struct DialectRow: Sendable {
       "T1: a prefix in a GNU header, as Go wrote before 1.8",
       [.file("go", "1.7").dialect(.gnu).editingHeader(put("T1/prefix", at: 345))],
       means: [.file("T1/prefix/go", "1.7")],
-      warnings: ["prefix-in-gnu-header"]
+      warnings: [Warning("prefix-in-gnu-header", at: 0)]
     ),
     DialectRow(
       "T1: times where others have the prefix: GNU's and star's",
@@ -105,7 +122,7 @@ package struct DialectRow: Sendable {
         }
       ],
       means: [.file([0x54, 0x33, 0x2f, 0xe4], "x")],
-      warnings: ["signed-checksum"]
+      warnings: [Warning("signed-checksum", at: 0)]
     ),
     DialectRow(
       "T4: numbers between spaces and NULs, and none",
@@ -118,7 +135,21 @@ package struct DialectRow: Sendable {
         .file("T4/a", "x").mode(0o755), .file("T4/b", "x").mode(0o755),
         .file("T4/c", "x").owner(0, 7),
       ],
-      warnings: ["blank-number"]
+      warnings: [Warning("blank-number", at: 2 * 1024 + 108)]
+    ),
+    DialectRow(
+      "T4: blank sizes and device numbers",
+      [
+        .file("T4/empty").editingHeader(blank(124..<136)),
+        .directory("T4/d").editingHeader(blank(124..<136)),
+        .characterDevice("T4/n", major: 9, minor: 9).editingHeader(blank(329..<345)),
+      ],
+      means: [
+        .file("T4/empty"), .directory("T4/d"), .characterDevice("T4/n", major: 0, minor: 0),
+      ],
+      warnings: [
+        Warning("blank-number", count: 3, at: 124), Warning("null-device", at: 2 * 512),
+      ]
     ),
     DialectRow(
       "T5: base-256",
@@ -135,7 +166,7 @@ package struct DialectRow: Sendable {
       "T15: Solaris' X header",
       [.paxHeader([("path", "T15/f"), ("SUN.holesdata", " 0 9")], type: "X"), .file("f", "x")],
       means: [.file("T15/f", "x")],
-      warnings: ["unknown-record-ignored"]
+      warnings: [Warning("unknown-record-ignored", at: 526)]
     ),
     DialectRow(
       "T16: a contiguous file",
@@ -146,13 +177,13 @@ package struct DialectRow: Sendable {
       "T17: a directory of an incremental dump",
       [.member("D", "T17/d/", "Yf\u{0}\u{0}").dialect(.gnu).mode(0o700), .file("T17/d/f", "x")],
       means: [.directory("T17/d").mode(0o700), .file("T17/d/f", "x")],
-      warnings: ["dump-directory"]
+      warnings: [Warning("dump-directory", at: 0)]
     ),
     DialectRow(
       "T18: a volume label",
       [.member("V", "label").dialect(.gnu), .file("T18/f", "x")],
       means: [.file("T18/f", "x")],
-      warnings: ["volume-label-skipped"]
+      warnings: [Warning("volume-label-skipped", at: 0)]
     ),
     DialectRow(
       "T30: the largest device numbers",
@@ -163,7 +194,7 @@ package struct DialectRow: Sendable {
       "T31: the type of file in the mode",
       [.file("T31/f", "x").mode(0o104751), .directory("T31/d").mode(0o41777)],
       means: [.file("T31/f", "x").mode(0o4751), .directory("T31/d").mode(0o1777)],
-      warnings: ["mode-bits-ignored"]
+      warnings: [Warning("mode-bits-ignored", count: 2, at: 100)]
     ),
     DialectRow(
       "T33: a time that octal digits cannot say",
