@@ -16,8 +16,6 @@ package enum ExtendedAttributeRefusal: String, Sendable, CaseIterable {
   case notAllowedOnThisType = "attribute-on-this-type"
   /// A capability or an ACL that the kernel would not read.
   case malformed = "malformed-attribute"
-  /// A name over 255 bytes, or a value over 64 KiB. Source: xattr(7), XATTR_NAME_MAX, XATTR_SIZE_MAX.
-  case tooLarge = "attribute-too-large"
 }
 
 extension ExtendedAttributeRefusal {
@@ -28,19 +26,16 @@ extension ExtendedAttributeRefusal {
     case .unknownNamespace: "extended attribute of an unknown namespace left out"
     case .notAllowedOnThisType: "extended attribute that this type of file cannot have left out"
     case .malformed: "malformed capability or ACL left out"
-    case .tooLarge: "too large extended attribute left out"
     }
   }
 }
 
 extension ExtendedAttribute {
-  private static let nameLimit = 255
-  /// XATTR_SIZE_MAX: 64 KiB.
-  private static let valueLimit = 64 << 10
-
   /// `nil` when the tree keeps this attribute on a file of this kind, or why it does not.
+  ///
+  /// Not about sizes: archives' attributes were measured when they were read, and no file of this
+  /// machine has one that the kernel cannot give.
   package func refusal(on kind: EntryKind) -> ExtendedAttributeRefusal? {
-    if name.count > Self.nameLimit || value.count > Self.valueLimit { return .tooLarge }
     if isAbout("security.selinux") || isIn("user.overlay.") || isIn("trusted.overlay.") {
       return .notPartOfTheImage
     }
@@ -71,7 +66,9 @@ extension ExtendedAttribute {
 
   /// `posix_acl_xattr_header`, version 2, then entries of 8 bytes (tag, permissions, id).
   ///
-  /// The kernel reads a list without entries as no ACL at all: listed, but not to be had.
+  /// The kernel reads a list without entries as no ACL at all: listed, but not to be had. Order and
+  /// permissions of the entries matter to it only when a list is set, where it refuses what it would
+  /// read from a disk: so they are as they are.
   private var isAccessControlList: Bool {
     guard value.count > 4, (value.count - 4) % 8 == 0 else { return false }
     return value[0] == 2 && value[1...3].allSatisfy { $0 == 0 } && hasKnownTags
@@ -82,11 +79,9 @@ extension ExtendedAttribute {
     let tags: Set<Int> = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20]
     return stride(from: 4, to: value.count, by: 8).allSatisfy { start in
       let tag = Int(value[start]) | Int(value[start + 1]) << 8
-      let permissions = Int(value[start + 2]) | Int(value[start + 3]) << 8
       // ACL_USER and ACL_GROUP name an id, and all ones is none.
       let namesNobody = tag == 0x02 || tag == 0x08 ? value[(start + 4)..<(start + 8)] : []
-      return tags.contains(tag) && permissions <= 7
-        && (namesNobody.isEmpty || namesNobody.contains { $0 != 0xFF })
+      return tags.contains(tag) && (namesNobody.isEmpty || namesNobody.contains { $0 != 0xFF })
     }
   }
 }

@@ -26,7 +26,8 @@ package struct LayerWarning: Equatable, Sendable {
   package var member: TarOffset?
 
   /// A position in one of the layer's two streams.
-  package enum Place: Equatable, Sendable {
+  package enum Place: Equatable, Comparable, Sendable {
+    // What is known of the blob comes first, as the cases stand here.
     case blob(BlobOffset)
     case tar(TarOffset)
   }

@@ -10,7 +10,7 @@ import SeekableCompression
 extension OpenedImage {
   /// What was odd about a layer of the image that this was opened from.
   ///
-  /// At most one of each kind.
+  /// At most one of each kind, in the order of their places.
   package func warnings(of layer: ResolvedLayer, in image: ResolvedImage) -> [LayerWarning] {
     guard indexes.indices.contains(layer.index) else { return [] }
     let index = indexes[layer.index]
@@ -22,8 +22,9 @@ extension OpenedImage {
         LayerWarning(kind: .otherCompression, count: 1, first: .blob(.zero))
       )
     }
-    return warnings + index.warnings
-      + files.warnings.tallies(ofLayer: layer.index).map(LayerWarning.init)
+    warnings += index.warnings
+    warnings += files.warnings.tallies(ofLayer: layer.index).map(LayerWarning.init)
+    return warnings.sorted { $0.first < $1.first }
   }
 }
 

@@ -53,7 +53,7 @@ struct LayersCommand: AsyncParsableCommand {
     ])
     for layer in facts {
       table.add([
-        "\(layer.layer)", String(layer.digest.prefix(19)),
+        "\(layer.layer)", layer.shortDigest,
         ByteCount.text(layer.compressedBytes), ByteCount.text(layer.tarBytes),
         "\(layer.entries)", "\(layer.whiteouts)", "\(layer.seekPoints)",
         "\(layer.warnings.reduce(0) { $0 + $1.count })",
@@ -68,7 +68,8 @@ struct LayersCommand: AsyncParsableCommand {
       layer.warnings.map { warning in
         let times = warning.count == 1 ? "" : " (\(warning.count) times)"
         let path = warning.member.map { ", /" + EscapedBytes.string($0) } ?? ""
-        return "layer \(layer.layer) \(layer.digest): \(warning.code): \(warning.text)\(times), "
+        return
+          "layer \(layer.layer) \(layer.shortDigest): \(warning.code): \(warning.text)\(times), "
           + "first at \(warning.stream) byte \(warning.offset)\(path)"
       }
     }
@@ -107,6 +108,9 @@ struct LayerFacts: Encodable {
 
     private enum CodingKeys: CodingKey { case code, text, count, stream, offset, path, pathBase64 }
   }
+
+  /// For people: the algorithm and, of SHA-256, 12 digits.
+  var shortDigest: String { String(digest.prefix(19)) }
 
   init(
     _ resolved: ResolvedLayer,

@@ -61,10 +61,12 @@ extension TreeRow {
         .file("a", "x").mode(0o640).attribute("system.posix_acl_access", list),
         .directory("d").mode(0o750).attribute("system.posix_acl_access", list)
           .attribute("system.posix_acl_default", list),
+        .file("odd", "x").attribute("system.posix_acl_access", oddList),
       ],
       dump: """
         a 1 mode=640 system.posix_acl_access=\(listText), \
-        d/ mode=750 system.posix_acl_access=\(listText) system.posix_acl_default=\(listText)
+        d/ mode=750 system.posix_acl_access=\(listText) system.posix_acl_default=\(listText), \
+        odd 1 system.posix_acl_access=\(EscapedBytes.string(oddList.bytes))
         """
     ),
     TreeRow(
@@ -257,6 +259,11 @@ extension TreeRow {
   private static let list = TarText(
     [2, 0, 0, 0] + listEntry(1, 6) + listEntry(2, 4, [0xE8, 3, 0, 0]) + listEntry(4, 4)
       + listEntry(16, 4) + listEntry(32, 0)
+  )
+
+  /// Permissions that there are none of, and in no order: the kernel would not set it, but read it.
+  private static let oddList = TarText(
+    [2, 0, 0, 0] + listEntry(32, 15) + listEntry(4, 4) + [1, 0, 6, 1, 255, 255, 255, 255]
   )
 
   private static func listEntry(
