@@ -98,7 +98,7 @@ struct LimitTests {
           .sparse("a", size: 9000, segments: [(0, "x"), (4096, "y"), (8192, "z")], format: .pax01)
         )
       ],
-      message: "tar: sparse map is larger than 2 segments at tar byte 612",
+      message: "a: tar: sparse map is larger than 2 segments at tar byte 612",
       raised: "sparse-segments=4"
     ),
   ]
