@@ -67,7 +67,7 @@ struct WireDescriptor: Decodable {
     }
     return Descriptor(
       mediaType: MediaType(mediaType),
-      digest: try Digest(digest),
+      digest: try Digest(digest, field: "\(field).digest"),
       byteCount: byteCount,
       annotations: annotations ?? [:],
       platform: platform?.checked,

@@ -48,6 +48,15 @@ package struct Digest: Hashable, Sendable {
     self.bytes = raw
   }
 
+  /// The same for the text of a field of a document, which is named where it is at fault.
+  init(_ text: String, field: @autoclosure () -> String) throws(SpecError) {
+    do throws(SpecError) {
+      try self.init(text)
+    } catch {
+      throw .badField(field(), reason: error.description)
+    }
+  }
+
   /// The digest in lower case hexadecimal, without the algorithm; safe as a file name.
   package var hex: String { hexadecimal(bytes) }
 

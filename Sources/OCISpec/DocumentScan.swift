@@ -1,6 +1,6 @@
 // A structural pass over JSON text before it is decoded: UTF-8, balanced brackets, depth, and no
-// second occurrence of a key that decides what an image is. It builds no values; a text that
-// passes may still be malformed, which the decoder then reports.
+// second occurrence, in any case, of a key that decides what an image is. It builds no values; a text
+// that passes may still be malformed, or have some other key twice, which JSONReader then reports.
 //
 // Why before decoding: a recursive decoder must not meet deep nesting, and parsers disagree on which
 // of two equal keys counts, so that one tool would check one image and another would use a second.
@@ -10,16 +10,10 @@
 struct DocumentScan {
   /// Keys of which one object may have only one, in any mix of upper and lower case.
   ///
-  /// Some parsers ignore case, so `Layers` beside `layers` is as ambiguous as two `layers`.
+  /// Some parsers ignore case, so `Layers` beside `layers` is as ambiguous as two `layers`. Of other
+  /// keys case counts: label maps do hold pairs such as `architecture` and `Architecture`.
   private static let uniqueInAnyCase = [
     "layers", "manifests", "digest", "config", "rootfs", "diff_ids", "repotags",
-  ].map { Array($0.utf8) }
-
-  /// Keys of which one object may have only one with this spelling.
-  ///
-  /// Label maps do hold pairs such as `architecture` and `Architecture`, so case counts here.
-  private static let uniqueAsSpelled = [
-    "size", "mediaType", "platform", "data", "architecture", "os", "variant", "schemaVersion",
   ].map { Array($0.utf8) }
 
   private let bytes: [UInt8]
@@ -34,7 +28,7 @@ struct DocumentScan {
     /// Whether the next string is a key: just after `{` or `,`.
     var expectsKey: Bool
     /// One bit for each watched key seen so far.
-    var seen: UInt16 = 0
+    var seen: UInt8 = 0
   }
 
   private init(_ bytes: [UInt8]) {
@@ -140,7 +134,7 @@ struct DocumentScan {
     guard let key = Self.unescape(bytes[content]), let watched = Self.watchedIndex(of: key) else {
       return
     }
-    let bit: UInt16 = 1 << UInt16(watched)
+    let bit: UInt8 = 1 << UInt8(watched)
     guard levels[levels.count - 1].seen & bit == 0 else {
       throw .badJSON(.duplicateKey(printable(String(decoding: key, as: UTF8.self))), at: start)
     }
@@ -148,9 +142,7 @@ struct DocumentScan {
   }
 
   private static func watchedIndex(of key: [UInt8]) -> Int? {
-    let folded = fold(key)
-    if let index = uniqueInAnyCase.firstIndex(of: folded) { return index }
-    return uniqueAsSpelled.firstIndex(of: key).map { uniqueInAnyCase.count + $0 }
+    uniqueInAnyCase.firstIndex(of: fold(key))
   }
 
   /// The key in lower case, with the two letters outside ASCII that fold into it: U+017F long s

@@ -123,7 +123,9 @@ package struct ImageConfiguration: Hashable, Sendable {
       throw .tooManyLayers(count: texts.count, limit: limits.layerCount)
     }
     var digests: [Digest] = []
-    for text in texts { digests.append(try Digest(text)) }
+    for (index, text) in texts.enumerated() {
+      digests.append(try Digest(text, field: "rootfs.diff_ids[\(index)]"))
+    }
     return digests
   }
 

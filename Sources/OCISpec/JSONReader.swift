@@ -1,10 +1,15 @@
-// The grammar of JSON, strictly. Expects that DocumentScan has passed the text: it is UTF-8 and not
-// nested too deeply. Source: RFC 8259 §2 to §7.
+// The grammar of JSON, strictly, and what is ambiguous though it is JSON: a name that stands twice in
+// one object, of which some readers take the first and some the last, and a size that is not written
+// as an integer, which some read and some refuse. Expects that DocumentScan has passed the text: it is
+// UTF-8 and not nested too deeply. Source: RFC 8259 §2 to §7.
 
 /// Reads JSON text into a `JSONValue`.
 struct JSONReader {
   private let bytes: [UInt8]
   private var position = 0
+
+  /// Names of members that are integers wherever they stand in a document of ours.
+  private static let integers = ["size", "schemaVersion"]
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
@@ -41,13 +46,23 @@ struct JSONReader {
 
   private mutating func members() throws(SpecError) -> [JSONValue.Member] {
     var members: [JSONValue.Member] = []
+    var names: Set<String> = []
     position += 1
     if try skip(UInt8(ascii: "}")) { return members }
     repeat {
       guard try peek() == UInt8(ascii: "\"") else { throw unexpected() }
+      let start = position
       let spelling = try string()
       guard try skip(UInt8(ascii: ":")) else { throw unexpected() }
-      members.append(JSONValue.Member(spelling: spelling, value: try value()))
+      let member = JSONValue.Member(spelling: spelling, value: try value())
+      let name = member.name
+      guard names.insert(name).inserted else {
+        throw .badJSON(.duplicateKey(printable(name)), at: start)
+      }
+      guard !Self.integers.contains(name) || !member.value.isFraction else {
+        throw .badJSON(.notAnInteger(name), at: start)
+      }
+      members.append(member)
     } while try skip(UInt8(ascii: ","))
     guard try skip(UInt8(ascii: "}")) else { throw unexpected() }
     return members
@@ -140,5 +155,13 @@ struct JSONReader {
 
   private func unexpected() -> SpecError {
     .badJSON(.unexpectedByte(bytes[position]), at: position)
+  }
+}
+
+extension JSONValue {
+  /// Whether it is a number that is written with a fraction or an exponent.
+  fileprivate var isFraction: Bool {
+    guard case .scalar(let spelling) = self, let first = spelling.first else { return false }
+    return !isLowercase(first) && spelling.contains { ".eE".utf8.contains($0) }
   }
 }

@@ -60,19 +60,19 @@ package enum JSONValue: Equatable, Sendable {
     return elements
   }
 
-  /// The value of a member: the last one where a name stands twice, as most readers have it.
+  /// The value of a member; no document that was read has a name twice.
   ///
-  /// Setting changes that member or adds one at the end; setting `nil` removes all of that name. On
-  /// anything but an object it does nothing.
+  /// Setting changes that member or adds one at the end; setting `nil` removes it. On anything but an
+  /// object it does nothing.
   package subscript(name: String) -> JSONValue? {
     get {
       guard case .object(let members) = self else { return nil }
-      return members.last { $0.name == name }?.value
+      return members.first { $0.name == name }?.value
     }
     set {
       guard case .object(var members) = self else { return }
       if let newValue {
-        if let index = members.lastIndex(where: { $0.name == name }) {
+        if let index = members.firstIndex(where: { $0.name == name }) {
           members[index].value = newValue
         } else {
           members.append(Member(spelling: Self.escape(name), value: newValue))

@@ -132,7 +132,12 @@ struct ImageManifestTests {
     (manifest(layer(encrypted)), .encryptedLayer(index: 0, mediaType: encrypted)),
     (manifest(layer(size: "-1")), .negativeSize(field: "layers[0].size", size: -1)),
     (
-      manifest(layer(digest: "sha256:../../etc")), .badDigest("sha256:../../etc")
+      manifest(layer(digest: "sha256:../../etc")),
+      .badField("layers[0].digest", reason: "\"sha256:../../etc\" is not a digest")
+    ),
+    (
+      manifest(layer() + "," + layer(digest: "md5:12")),
+      .badField("layers[1].digest", reason: "digest algorithm md5 is not supported")
     ),
     (manifest(#"{"digest":"\#(digestA)","size":1}"#), .missingField("layers[0].mediaType")),
     (manifest(#"{"mediaType":"","digest":"x"}"#), .missingField("layers[0].mediaType")),
@@ -322,7 +327,7 @@ struct ImageConfigurationTests {
     ),
     (
       #"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["x"]}}"#,
-      .badDigest("x")
+      .badField("rootfs.diff_ids[0]", reason: "\"x\" is not a digest")
     ),
   ])
   func `another configuration is refused with its reason`(text: String, error: SpecError) {

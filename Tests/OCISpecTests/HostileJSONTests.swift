@@ -36,6 +36,13 @@ struct HostileJSONTests {
     (#"{"rootfs":{"diff_ids":[],"diff_ids":[]}}"#, .duplicateKey("diff_ids"), 25),
     (#"{"mediaType":"a","mediaType":"b"}"#, .duplicateKey("mediaType"), 17),
     (#"{"m":[{"size":1,"size":2}]}"#, .duplicateKey("size"), 16),
+    (#"{"annotations":{"a":"evil","a":"good"}}"#, .duplicateKey("a"), 27),
+    (#"{"x":[{"k\/":1,"b":{},"\u006b\u002F":2}]}"#, .duplicateKey("k/"), 22),
+    (#"{"\ud83d\ude00":1, "😀":2}"#, .duplicateKey("😀"), 18),
+    (#"{"x":1,"x":1}"#, .duplicateKey("x"), 7),
+    (#"{"schemaVersion":2.0}"#, .notAnInteger("schemaVersion"), 1),
+    (#"{"m":[{"size":1e3}]}"#, .notAnInteger("size"), 7),
+    (#"{"m":[{"s\u0069ze":1E3}]}"#, .notAnInteger("size"), 7),
   ]
 
   @Test(arguments: faults)
@@ -63,13 +70,23 @@ struct HostileJSONTests {
     #"{"schemaVersion":2,"manifests":[],"x":{"digest":1},"y":{"digest":2}}"#,
     #"{"schemaVersion":2,"manifests":[],"annotations":{"a":"layers","b":"layers"}}"#,
     #"{"schemaVersion":2,"manifests":[],"x":["digest","digest"]}"#,
-    #"{"schemaVersion":2,"manifests":[],"x":1,"x":2,"layers\"":1}"#,
+    #"{"schemaVersion":2,"manifests":[],"x":1,"X":2,"layers\"":1}"#,
+    #"{"schemaVersion":2,"manifests":[],"x":1.5,"y":{"size":"1.5"},"z":{"size":true}}"#,
     #"{"schemaVersion":2,"manifests":[],"x":{"OS":1,"os":2}}"#,
   ])
   func `equal keys of different objects, equal values and other keys are no duplicates`(
     text: String
   ) throws {
     #expect(try ImageIndex(parsing: Array(text.utf8), as: index).manifests.isEmpty)
+  }
+
+  @Test func `X30: of very many keys each is looked at once`() throws {
+    let keys = (0..<250_000).map { #""\#($0)":0"# }.joined(separator: ",")
+    let text = #"{"schemaVersion":2,"manifests":[],"x":{\#(keys)"#
+    #expect(try ImageIndex(parsing: Array((text + "}}").utf8), as: index).manifests.isEmpty)
+    #expect(throws: SpecError.badJSON(.duplicateKey("0"), at: text.utf8.count + 1)) {
+      try ImageIndex(parsing: Array((text + #","0":1}}"#).utf8), as: index)
+    }
   }
 
   @Test func `I13: nesting is allowed to the limit and refused beyond it`() throws {
