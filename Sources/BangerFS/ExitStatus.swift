@@ -77,8 +77,7 @@ extension CommandFailure {
     switch error {
     case .noSuchPlatform: hint = "choose one with --platform"
     case .severalImages: hint = "name one, like oci:DIR:TAG or oci-archive:FILE:TAG"
-    case .blobMissing, .blobSizeMismatch: hint = "copy the image into the layout again"
-    case .invalidDocument(.layoutIndex, _):
+    case .invalidDocument(.cacheIndex, _):
       hint =
         MetLimit(error)?.hint
         ?? "the index.json of a cache may be removed: names are asked for again, blobs stay"

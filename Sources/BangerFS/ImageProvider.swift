@@ -105,6 +105,14 @@ struct ImageProvider {
       guard let name = image.name, texts.contains(name), image.isComplete else { return nil }
       return image.platform?.description
     }
+    for name in names {
+      guard let fault = try cache.absence(in: name, platform: platform) else { continue }
+      return CommandFailure(
+        .notFound,
+        "\(name.text): not whole in the cache: \(fault)",
+        hint: "fetch the rest with banger-fs pull, or leave --offline and --pull never out"
+      )
+    }
     let subject = names.map(\.text).joined(separator: ", ")
     guard platforms.isEmpty else {
       return CommandFailure(

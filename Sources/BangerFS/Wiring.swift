@@ -41,6 +41,18 @@ enum Wiring {
     _ progress: Progress
   ) async throws -> ResolvedImage {
     let reference = try Reference(options.reference)
+    do {
+      return try await resolve(reference, options, progress)
+    } catch {
+      throw ImagePlace(reference).remedied(error)
+    }
+  }
+
+  private static func resolve(
+    _ reference: Reference,
+    _ options: ImageOptions,
+    _ progress: Progress
+  ) async throws -> ResolvedImage {
     let platform = try options.platform.parsed()
     if let pinned = options.pinned { return try self.pinned(pinned, options.cache) }
     let provider = ImageProvider(
@@ -96,7 +108,15 @@ enum Wiring {
     let progress = Progress(options.progress.style)
     defer { progress.close() }
     let image = try await resolve(options, progress)
-    var opened = try open(image, with: opener(options), progress, adding: additions, owners)
+    let place = ImagePlace(try Reference(options.reference))
+    var opened = try open(
+      image,
+      in: place,
+      with: opener(options),
+      progress,
+      adding: additions,
+      owners
+    )
     opened = try more.enablingUnits(in: opened)
     tell(opened.additionWarnings)
     return (image, opened)
@@ -123,11 +143,13 @@ enum Wiring {
     _ options: ImageOptions,
     _ progress: Progress
   ) throws -> OpenedImage {
-    try open(image, with: opener(options), progress)
+    let place = ImagePlace(try Reference(options.reference))
+    return try open(image, in: place, with: opener(options), progress)
   }
 
   static func open(
     _ image: ResolvedImage,
+    in place: ImagePlace,
     with opener: ImageOpener,
     _ progress: Progress,
     adding additions: [Addition] = [],
@@ -138,10 +160,15 @@ enum Wiring {
     progress.begin(
       ProgressActivity(kind: .readLayers, title: "reading layers", byteCount: total)
     )
-    let opened = try endingOnSignals {
-      try opener.open(image, additions: additions, owners: owners) {
-        progress.advance(by: UInt64($0))
+    let opened: OpenedImage
+    do {
+      opened = try endingOnSignals {
+        try opener.open(image, additions: additions, owners: owners) {
+          progress.advance(by: UInt64($0))
+        }
       }
+    } catch {
+      throw place.remedied(error)
     }
     progress.end()
     return opened

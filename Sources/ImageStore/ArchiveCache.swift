@@ -2,6 +2,7 @@
 // record of each archive under which they are found again. All of it may be deleted at any time.
 //
 //   CACHE/banger/archives/1/HEX     one record for each state of each archive
+//   CACHE/banger/archives/1/.spool-RANDOM     files of an archive that is being read through
 //
 // HEX is the digest of what tells one state of a file from another.
 
@@ -19,6 +20,8 @@ final class ArchiveCache: Sendable {
   /// Blobs that have no name in the cache, which pruning takes unless somebody holds them.
   private let held = Mutex<[Digest: BlobFile]>([:])
   private let heldBlobCount: Int
+  /// Files of an archive that was just read through, for as long as they are looked for in it.
+  private let spool = Mutex<ArchiveSpool?>(nil)
 
   /// Most blobs that are held: 256, two for each layer of the largest images in use.
   ///
@@ -45,6 +48,7 @@ final class ArchiveCache: Sendable {
     self.heldBlobCount = heldBlobCount
     records = try Self.records(in: cache.directory)
     PendingFile.removeAbandoned(in: records)
+    ArchiveSpool.removeAbandoned(in: records)
   }
 
   /// The directory of the records.
@@ -88,7 +92,7 @@ final class ArchiveCache: Sendable {
 
   /// Remembers what was found out about an archive, unless it has been written to meanwhile.
   func save(_ record: ArchiveRecord, of file: ArchiveFile) throws(ImageStoreError) {
-    try file.checkUnchanged()
+    guard try file.checkUnchanged() else { return }
     let pending = try PendingFile(replacing: Self.key(of: file).hex, in: records)
     let text = record.text
     try text.withUnsafeBufferPointer { (text) throws(ImageStoreError) in
@@ -112,16 +116,28 @@ final class ArchiveCache: Sendable {
 
   private static func key(of file: ArchiveFile) -> Digest {
     let identity = file.identity
+    let changed = identity.changed.map { " \($0.seconds) \($0.nanoseconds)" } ?? ""
     let text =
       "\(identity.device) \(identity.inode) \(identity.byteCount) \(identity.modifiedSeconds) "
-      + "\(identity.modifiedNanoseconds)"
+      + "\(identity.modifiedNanoseconds)\(changed)"
     return DigestHasher.digest(of: Array(text.utf8), .sha256)
   }
 
   // MARK: Blobs
 
   /// Opens a blob of the cache and holds it, or returns `nil` where there is none to be trusted.
+  ///
+  /// What waits in the spool becomes a blob by that.
   func openBlob(_ digest: Digest, byteCount: UInt64) throws(ImageStoreError) -> BlobFile? {
+    if let blob = try openPresentBlob(digest, byteCount: byteCount) { return blob }
+    let spool = spool.withLock { $0 }
+    guard let blob = try spool?.publish(digest, byteCount: byteCount) else { return nil }
+    hold(blob)
+    return blob
+  }
+
+  /// The same for what is a blob already.
+  func openPresentBlob(_ digest: Digest, byteCount: UInt64) throws(ImageStoreError) -> BlobFile? {
     if let known = held.withLock({ $0[digest] }), known.byteCount == byteCount { return known }
     let type = MediaType("application/octet-stream")
     let wanted = Descriptor(mediaType: type, digest: digest, byteCount: byteCount)
@@ -131,15 +147,19 @@ final class ArchiveCache: Sendable {
   }
 
   /// Holds a blob for as long as the archive is open, while there are not too many.
-  func hold(_ blob: BlobFile) {
+  private func hold(_ blob: BlobFile) {
     held.withLock { held in
       if held.count < heldBlobCount { held[blob.digest] = blob }
     }
   }
 
-  /// Begins a blob whose digest, of `algorithm`, is known only at its end.
-  func createBlob(_ algorithm: Digest.Algorithm) throws(ImageStoreError) -> PendingFile {
-    let directory = cache.blobs.directory(algorithm)
-    return try PendingFile(replacing: "", in: directory, from: records)
+  /// A place for the files of an archive, which `body` may open as blobs; what it leaves is removed.
+  func withSpool<Value>(
+    _ body: (ArchiveSpool) throws(ImageStoreError) -> Value
+  ) throws(ImageStoreError) -> Value {
+    let own = try ArchiveSpool(in: records, for: cache.blobs)
+    spool.withLock { $0 = own }
+    defer { spool.withLock { $0 = nil } }
+    return try body(own)
   }
 }

@@ -1,6 +1,7 @@
 // The one pass over a compressed archive: decoded as it is read, each file in it hashed and written
-// to the cache under its own digest, with a bound on memory whatever the archive holds. Where the
-// cache already has a file of the digest that a name claims, the file is passed over.
+// to the cache, with a bound on memory whatever the archive holds. At the end those files become blobs,
+// under their own digests, that the archive's images need; the others go. Where the cache already has
+// a file of the digest that a name claims, the file is passed over.
 
 import OCISpec
 import Offsets
@@ -14,16 +15,20 @@ struct ArchiveDecoder: ~Copyable {
 
   private let file: ArchiveFile
   private let cache: ArchiveCache
+  private let spool: ArchiveSpool
   private var decoder: BlobIndexer
   private var scanner = TarScanner()
   private var table = ArchiveTable()
   private var incoming: IncomingFile?
 
-  /// The members of `file`, with each file in it in the cache; from memory where the archive was
-  /// read through before, has not changed since, and all of its files are still there.
+  /// The members of `file`, with each file of its images in the cache; from memory where the archive
+  /// was read through before, has not changed since, and all of its files are still there.
+  ///
+  /// `limits` are for the documents that say which files those are.
   static func table(
     of file: ArchiveFile,
     cache: ArchiveCache,
+    limits: SpecLimits,
     progress: (_ readByteCount: UInt64, _ byteCount: UInt64) -> Void
   ) throws(ImageStoreError) -> ArchiveTable {
     if let table = try remembered(file, cache) { return table }
@@ -31,17 +36,26 @@ struct ArchiveDecoder: ~Copyable {
     defer { lock.release() }
     // Whoever had the lock may have done it meanwhile.
     if let table = try remembered(file, cache) { return table }
-    let table: ArchiveTable
-    do throws(ArchiveFailure) {
-      var decoder = try ArchiveDecoder(file, cache)
-      table = try decoder.run(progress: progress)
-    } catch {
-      throw error.of(file.path)
+    return try cache.withSpool { (spool) throws(ImageStoreError) in
+      var table: ArchiveTable
+      do throws(ArchiveFailure) {
+        var decoder = try ArchiveDecoder(file, cache, spool)
+        table = try decoder.run(progress: progress)
+      } catch {
+        throw error.of(file.path)
+      }
+      let parts = try ArchiveParts(
+        of: ArchiveContents(file: file, table: table, cache: cache, limits: limits)
+      )
+      table.keep(only: parts.digests)
+      // Else the archive is read through again, for whoever lets it have more.
+      if parts.isComplete {
+        var record = ArchiveRecord()
+        record.entries = table.entries
+        try cache.save(record, of: file)
+      }
+      return table
     }
-    var record = ArchiveRecord()
-    record.entries = table.entries
-    try cache.save(record, of: file)
-    return table
   }
 
   private static func remembered(
@@ -56,7 +70,11 @@ struct ArchiveDecoder: ~Copyable {
     return ArchiveTable(entries)
   }
 
-  private init(_ file: ArchiveFile, _ cache: ArchiveCache) throws(ArchiveFailure) {
+  private init(
+    _ file: ArchiveFile,
+    _ cache: ArchiveCache,
+    _ spool: ArchiveSpool
+  ) throws(ArchiveFailure) {
     let decoder: BlobIndexer
     do throws(CompressionError) {
       // Nobody will enter the archive in the middle, so no seek points are kept.
@@ -66,6 +84,7 @@ struct ArchiveDecoder: ~Copyable {
     }
     self.file = file
     self.cache = cache
+    self.spool = spool
     self.decoder = decoder
   }
 
@@ -148,22 +167,23 @@ struct ArchiveDecoder: ~Copyable {
     } catch {
       throw .store(error)
     }
-    try end(file)
+    end(file)
     return count
   }
 
   private mutating func begin(_ member: TarMember) throws(ArchiveFailure) {
+    let hasName: Bool
     do throws(ArchiveFault) {
       let file = ArchiveMember(place: .sparse, byteCount: member.size)
       // Of a file the place is known at its end.
-      try table.add(member.path, ArchiveTable.Entry(member, file: file))
+      hasName = try table.add(member.path, ArchiveTable.Entry(member, file: file))
     } catch {
       throw .fault(error)
     }
-    guard member.kind == .regular, !member.isSparse else { return }
+    guard hasName, member.kind == .regular, !member.isSparse else { return }
     do throws(ImageStoreError) {
       let claim = ArchiveTable.claimedDigest(member.path)
-      if let claim, try cache.openBlob(claim, byteCount: member.size) != nil {
+      if let claim, try cache.openPresentBlob(claim, byteCount: member.size) != nil {
         let file = ArchiveMember(place: .cache(claim), byteCount: member.size)
         return table.place(file, at: member.path)
       }
@@ -171,22 +191,16 @@ struct ArchiveDecoder: ~Copyable {
         path: member.path,
         byteCount: member.size,
         algorithm: claim?.algorithm ?? .sha256,
-        pending: try cache.createBlob(claim?.algorithm ?? .sha256)
+        pending: try spool.create(claim?.algorithm ?? .sha256)
       )
     } catch {
       throw .store(error)
     }
   }
 
-  private mutating func end(_ file: consuming IncomingFile) throws(ArchiveFailure) {
+  private mutating func end(_ file: consuming IncomingFile) {
     let (path, digest, byteCount) = (file.path, file.digest, file.byteCount)
-    do throws(ImageStoreError) {
-      if try cache.openBlob(digest, byteCount: byteCount) == nil {
-        cache.hold(try file.publish())
-      }
-    } catch {
-      throw .store(error)
-    }
+    file.leave(in: spool)
     table.place(ArchiveMember(place: .cache(digest), byteCount: byteCount), at: path)
   }
 }
@@ -222,11 +236,9 @@ private struct IncomingFile: ~Copyable {
     written += UInt64(bytes.count)
   }
 
-  /// Makes the file a blob of the cache, which the result holds.
-  consuming func publish() throws(ImageStoreError) -> BlobFile {
-    let digest = digest
-    let blob = try pending.hold(as: digest, byteCount: byteCount)
-    try pending.publish(as: digest.hex)
-    return blob
+  /// Puts the whole file with those of which nobody knows yet what they are for.
+  consuming func leave(in spool: ArchiveSpool) {
+    let (digest, byteCount) = (digest, byteCount)
+    spool.keep(pending, as: digest, byteCount: byteCount)
   }
 }

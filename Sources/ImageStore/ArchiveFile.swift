@@ -38,7 +38,7 @@ final class ArchiveFile: Sendable {
       descriptor.closeIgnoringErrors()
       throw .system("read the status", path, error)
     }
-    identity = BlobFile.Identity(status)
+    identity = BlobFile.Identity(foreign: status)
     guard status.isRegularFile else { throw .badArchive(path, .notAFile) }
   }
 
@@ -87,14 +87,19 @@ final class ArchiveFile: Sendable {
   }
 
   /// Throws where the file is no longer what it was when it was opened.
-  func checkUnchanged() throws(ImageStoreError) {
+  ///
+  /// `false` where it may be: it has lost its name, or somebody wrote to it and hid that.
+  func checkUnchanged() throws(ImageStoreError) -> Bool {
     let status: stat
     do {
       status = try fileStatus(of: descriptor)
     } catch {
       throw .system("read the status", path, error)
     }
-    guard BlobFile.Identity(status) == identity else { throw .badArchive(path, .changed) }
+    let now = identity.renewed(status)
+    if now == identity { return true }
+    guard now.changed(as: identity) == identity else { throw .badArchive(path, .changed) }
+    return false
   }
 
   /// How the archive is packed.

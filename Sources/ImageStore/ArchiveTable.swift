@@ -17,6 +17,9 @@ package enum ArchiveLimits {
   /// Three times what as many names of `blobs/sha256/` and 64 digits need.
   package static let nameByteCount = 32 << 20
 
+  /// The longest name that means anything, in bytes: 4,096, as long as paths may be on Linux.
+  package static let pathByteCount = 4096
+
   /// Most links between a name and its file: 8.
   ///
   /// The tools in use write one.
@@ -62,8 +65,10 @@ struct ArchiveTable: Sendable {
 
   /// Adds the next member of the archive, which replaces an earlier one of its name.
   ///
-  /// A name that leads out of the archive means nothing: the member is counted and left out.
-  mutating func add(_ path: [UInt8], _ entry: Entry) throws(ArchiveFault) {
+  /// A name that leads out of the archive, or is too long, means nothing: the member is counted and
+  /// left out, and `false` returned.
+  @discardableResult
+  mutating func add(_ path: [UInt8], _ entry: Entry) throws(ArchiveFault) -> Bool {
     memberCount += 1
     guard memberCount <= ArchiveLimits.memberCount else {
       throw .tooManyMembers(limit: ArchiveLimits.memberCount)
@@ -72,8 +77,19 @@ struct ArchiveTable: Sendable {
     guard nameByteCount <= ArchiveLimits.nameByteCount else {
       throw .namesTooLong(limit: ArchiveLimits.nameByteCount)
     }
-    guard let name = Self.resolve(path[...], in: []) else { return }
+    guard let name = Self.resolve(path[...], in: []) else { return false }
     entries[name] = hardLinked(entry)
+    return true
+  }
+
+  /// Forgets the files in the cache whose digests are not among `digests`.
+  mutating func keep(only digests: Set<Digest>) {
+    entries = entries.filter { _, entry in
+      guard case .file(let member) = entry, case .cache(let digest) = member.place else {
+        return true
+      }
+      return digests.contains(digest)
+    }
   }
 
   /// Says where the file is that was added last under `path`.
@@ -131,11 +147,13 @@ struct ArchiveTable: Sendable {
     name[..<(name.lastIndex(of: UInt8(ascii: "/")) ?? 0)]
   }
 
-  /// The name that `path` means in `directory`, or `nil` where that is above the archive's root.
+  /// The name that `path` means in `directory`, or `nil` where that is above the archive's root or
+  /// longer than any name may be.
   private static func resolve(
     _ path: ArraySlice<UInt8>,
     in directory: ArraySlice<UInt8>
   ) -> [UInt8]? {
+    guard path.count <= ArchiveLimits.pathByteCount else { return nil }
     var components = directory.split(separator: UInt8(ascii: "/"))
     for component in path.split(separator: UInt8(ascii: "/")) {
       switch component {
@@ -147,9 +165,12 @@ struct ArchiveTable: Sendable {
     return Array(components.joined(separator: [UInt8(ascii: "/")]))
   }
 
+  /// `blobs/sha512/` and 128 digits.
+  private static let longestBlobName = 13 + 128
+
   /// The digest that a name claims where it is that of a blob in a layout.
   static func claimedDigest(_ path: [UInt8]) -> Digest? {
-    guard let name = resolve(path[...], in: []) else { return nil }
+    guard let name = resolve(path[...], in: []), name.count <= longestBlobName else { return nil }
     let components = name.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
       .map { String(decoding: $0, as: UTF8.self) }
     guard components.count == 3, components[0] == "blobs" else { return nil }

@@ -14,10 +14,12 @@ final class ArchivedLayout: ImageSource {
 
   /// - Throws: `.notALayout` for archives of anything else; else what is wrong with the documents.
   init(_ contents: ArchiveContents) throws(ImageStoreError) {
-    let marker = try Self.document("oci-layout", in: contents)
-    _ = try parsing(.layoutMarker) { () throws(SpecError) in try LayoutVersion(parsing: marker) }
+    let place = contents.file.path
+    let marker = ImageStoreError.Document.layoutMarker(place.appending("oci-layout"))
+    let version = try Self.document("oci-layout", in: contents)
+    _ = try parsing(marker) { () throws(SpecError) in try LayoutVersion(parsing: version) }
     let text = try Self.document("index.json", in: contents)
-    index = try parsing(.layoutIndex) { () throws(SpecError) in
+    index = try parsing(.layoutIndex(place.appending("index.json"))) { () throws(SpecError) in
       try ImageIndex(parsingLayoutIndex: text, limits: contents.limits)
     }
     self.contents = contents
@@ -36,7 +38,8 @@ final class ArchivedLayout: ImageSource {
     path.appending("blobs").appending(digest.algorithm.rawValue).appending(digest.hex)
   }
 
-  private static func name(of digest: Digest) -> [UInt8] {
+  /// The name of a blob in the archive.
+  static func name(of digest: Digest) -> [UInt8] {
     Array("blobs/\(digest.algorithm.rawValue)/\(digest.hex)".utf8)
   }
 

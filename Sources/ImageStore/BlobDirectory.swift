@@ -63,7 +63,7 @@ struct BlobDirectory: Sendable {
     descriptor.holdShared(isPatient: true)
     guard case .success(let status) = status(descriptor) else { return .untrusted }
     guard status.st_nlink > 0 else { return .unlinked }
-    let identity = BlobFile.Identity(status)
+    let identity = BlobFile.Identity(ours: status)
     guard identity.byteCount == byteCount ?? identity.byteCount else { return .untrusted }
     return .blob(byteCount: identity.byteCount, identity)
   }
@@ -104,7 +104,7 @@ struct BlobDirectory: Sendable {
               path: directory.path.appending(name),
               digest: digest,
               isPlain: status.isRegularFile && status.isOursAlone,
-              identity: BlobFile.Identity(status),
+              identity: BlobFile.Identity(ours: status),
               facts: FileFacts(status)
             )
           )
@@ -145,7 +145,7 @@ struct BlobDirectory: Sendable {
     let directory = directory(digest.algorithm)
     do {
       guard let status = try directory.status(of: digest.hex) else { return .absent }
-      if let identity, BlobFile.Identity(status) != identity { return .absent }
+      if let identity, BlobFile.Identity(ours: status) != identity { return .absent }
       if status.isRegularFile {
         return try removePlainFile(digest.hex, in: directory, isDryRun: isDryRun)
       }

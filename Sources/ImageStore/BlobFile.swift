@@ -31,8 +31,24 @@ package final class BlobFile: Sendable {
     /// When the content last changed, in seconds since 1970 and nanoseconds.
     package let modifiedSeconds: Int64
     package let modifiedNanoseconds: Int64
+    /// When anything about the file last changed; `nil` where that counts for nothing, because
+    /// nobody but us can have written to the file.
+    ///
+    /// Unlike the time above it cannot be set, so that it tells of what was written and hidden.
+    package let changed: Moment?
     /// Where the blob begins in the file; 0 where it is the file.
     package let start: UInt64
+
+    /// A time of a file system: seconds since 1970, and nanoseconds.
+    package struct Moment: Hashable, Sendable {
+      package let seconds: Int64
+      package let nanoseconds: Int64
+
+      package init(seconds: Int64, nanoseconds: Int64) {
+        self.seconds = seconds
+        self.nanoseconds = nanoseconds
+      }
+    }
 
     package init(
       device: UInt64,
@@ -40,6 +56,7 @@ package final class BlobFile: Sendable {
       byteCount: UInt64,
       modifiedSeconds: Int64,
       modifiedNanoseconds: Int64,
+      changed: Moment? = nil,
       start: UInt64 = 0
     ) {
       self.device = device
@@ -47,28 +64,60 @@ package final class BlobFile: Sendable {
       self.byteCount = byteCount
       self.modifiedSeconds = modifiedSeconds
       self.modifiedNanoseconds = modifiedNanoseconds
+      self.changed = changed
       self.start = start
     }
 
     /// The same file, for a blob that begins elsewhere in it.
     func starting(at start: UInt64) -> Identity {
+      copy(changed: changed, start: start)
+    }
+
+    /// The same, had it last changed when `other` did.
+    func changed(as other: Identity) -> Identity {
+      copy(changed: other.changed, start: start)
+    }
+
+    private func copy(changed: Moment?, start: UInt64) -> Identity {
       Identity(
         device: device,
         inode: inode,
         byteCount: byteCount,
         modifiedSeconds: modifiedSeconds,
         modifiedNanoseconds: modifiedNanoseconds,
+        changed: changed,
         start: start
       )
     }
 
-    init(_ status: stat, start: UInt64 = 0) {
+    /// Of a file of ours alone, which gets its name and is marked as used after it was verified.
+    init(ours status: stat) {
+      self.init(status, changed: nil, start: 0)
+    }
+
+    /// Of a file that others may write to.
+    init(foreign status: stat) {
+      let changed = Moment(
+        seconds: Int64(status.st_ctim.tv_sec),
+        nanoseconds: Int64(status.st_ctim.tv_nsec)
+      )
+      self.init(status, changed: changed, start: 0)
+    }
+
+    /// What a later look at the same open file found.
+    func renewed(_ status: stat) -> Identity {
+      let now = changed == nil ? Identity(ours: status) : Identity(foreign: status)
+      return now.starting(at: start)
+    }
+
+    private init(_ status: stat, changed: Moment?, start: UInt64) {
       self.init(
         device: UInt64(status.st_dev),
         inode: UInt64(status.st_ino),
         byteCount: UInt64(clamping: status.st_size),
         modifiedSeconds: Int64(status.st_mtim.tv_sec),
         modifiedNanoseconds: Int64(status.st_mtim.tv_nsec),
+        changed: changed,
         start: start
       )
     }
@@ -118,10 +167,10 @@ package final class BlobFile: Sendable {
     } catch {
       throw .blobUnreadable(blob.digest, at: 0, error)
     }
-    guard status.isRegularFile else { throw .blobNotAPlainFile(blob.digest) }
+    guard status.isRegularFile else { throw .blobNotAPlainFile(blob.digest, isLink: false) }
     // Removed between opening and locking: who removed it did not know that we had it.
     guard status.st_nlink > 0 else { throw .blobMissing(blob.digest) }
-    let identity = Identity(status)
+    let identity = Identity(foreign: status)
     guard identity.byteCount == blob.byteCount else {
       throw .blobSizeMismatch(
         blob.digest,
@@ -142,7 +191,11 @@ package final class BlobFile: Sendable {
     } catch Errno.noSuchFileOrDirectory {
       throw .blobMissing(digest)
     } catch Errno.tooManySymbolicLinkLevels, Errno.notDirectory {
-      throw .blobNotAPlainFile(digest)
+      // The latter: in place of a directory on the way.
+      throw .blobNotAPlainFile(digest, isLink: true)
+    } catch Errno.noSuchAddressOrDevice, Errno.operationNotSupportedByDevice {
+      // A socket, or a device without a driver.
+      throw .blobNotAPlainFile(digest, isLink: false)
     } catch {
       let path = layout.path.appending("blobs/\(digest.algorithm.rawValue)/\(digest.hex)")
       throw .system("open", path, error)
@@ -176,7 +229,7 @@ package final class BlobFile: Sendable {
   /// The identity of the open file now; it differs from `identity` once the file was written to.
   package func currentIdentity() throws(ImageStoreError) -> Identity {
     do {
-      return Identity(try fileStatus(of: descriptor), start: start)
+      return identity.renewed(try fileStatus(of: descriptor))
     } catch {
       throw .blobUnreadable(digest, at: 0, error)
     }

@@ -41,13 +41,3 @@ final class CacheSnapshot: ImageSource {
 
   func place(of digest: Digest) -> FilePath { cache.blobs.path(of: digest) }
 }
-
-extension ImageStoreError {
-  /// Whether a blob of the cache is not there or not what it should be, and has to be fetched again.
-  var isAbsence: Bool {
-    switch self {
-    case .blobMissing, .blobSizeMismatch, .digestMismatch, .blobNotAPlainFile: true
-    default: false
-    }
-  }
-}

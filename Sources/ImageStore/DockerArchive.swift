@@ -73,17 +73,19 @@ final class DockerArchive: ImageSource {
     return path.appending(ArchiveTable.shown(part.name))
   }
 
-  private static func images(
+  static let manifestName = Array("manifest.json".utf8)
+
+  /// What the archive lists, in its order.
+  static func images(
     in contents: ArchiveContents
   ) throws(ImageStoreError) -> [DockerArchiveManifest.Image] {
-    let name = Array("manifest.json".utf8)
-    guard let bytes = try contents.document(name) else {
+    guard let bytes = try contents.document(manifestName) else {
       throw .badArchive(contents.file.path, .noDockerManifest)
     }
     do throws(SpecError) {
       return try DockerArchiveManifest(parsing: bytes, limits: contents.limits).images
     } catch {
-      throw contents.invalid(name, error)
+      throw contents.invalid(manifestName, error)
     }
   }
 

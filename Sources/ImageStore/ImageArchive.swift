@@ -28,7 +28,8 @@ package enum ImageArchive {
     let table =
       switch try file.codec() {
       case .identity: try ArchiveScan.table(of: file)
-      case .gzip, .zstd: try ArchiveDecoder.table(of: file, cache: cache, progress: progress)
+      case .gzip, .zstd:
+        try ArchiveDecoder.table(of: file, cache: cache, limits: limits, progress: progress)
       }
     let contents = ArchiveContents(file: file, table: table, cache: cache, limits: limits)
     switch reference.format {

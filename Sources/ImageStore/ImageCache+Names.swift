@@ -16,20 +16,43 @@ extension ImageCache {
     _ name: ImageName,
     platform: Platform
   ) throws(ImageStoreError) -> ResolvedImage? {
-    let snapshot = CacheSnapshot(self, index: try readIndex(), holdsBlobs: true)
     do throws(ImageStoreError) {
-      guard let manifest = try CacheLookup(snapshot).manifest(name, platform: platform) else {
-        return nil
-      }
-      let image = try ImageResolver(platform: platform)
-        .read(manifest, of: name.text, in: snapshot)
-      for layer in image.layers { _ = try image.open(layer) }
-      try snapshot.openBlob(manifest).markUsed()
-      return image
+      return try wholeImage(name, platform: platform)
     } catch {
-      if error.isAbsence { return nil }
+      if error.isBlobFault { return nil }
       throw error
     }
+  }
+
+  /// What keeps the image that a name means from being all there; `nil` where it is, and where the
+  /// name means none.
+  ///
+  /// - Throws: as `image` does.
+  package func absence(
+    in name: ImageName,
+    platform: Platform
+  ) throws(ImageStoreError) -> ImageStoreError? {
+    do throws(ImageStoreError) {
+      _ = try wholeImage(name, platform: platform)
+      return nil
+    } catch {
+      if error.isBlobFault { return error }
+      throw error
+    }
+  }
+
+  private func wholeImage(
+    _ name: ImageName,
+    platform: Platform
+  ) throws(ImageStoreError) -> ResolvedImage? {
+    let snapshot = CacheSnapshot(self, index: try readIndex(), holdsBlobs: true)
+    guard let manifest = try CacheLookup(snapshot).manifest(name, platform: platform) else {
+      return nil
+    }
+    let image = try ImageResolver(platform: platform).read(manifest, of: name.text, in: snapshot)
+    for layer in image.layers { _ = try image.open(layer) }
+    try snapshot.openBlob(manifest).markUsed()
+    return image
   }
 
   /// The image that was just given its name, whatever the name means by now.
@@ -143,7 +166,7 @@ extension ImageCache {
       do throws(SpecError) {
         return try parse(bytes)
       } catch {
-        guard attempt < Self.attempts else { throw .invalidDocument(.layoutIndex, error) }
+        guard attempt < Self.attempts else { throw .invalidDocument(indexDocument, error) }
       }
       attempt += 1
       usleep(20_000)
@@ -151,8 +174,10 @@ extension ImageCache {
   }
 
   private func readIndexBytes() throws(ImageStoreError) -> [UInt8] {
-    try ImageLayout.file("index.json", .layoutIndex, in: directory.root)
+    try ImageLayout.file("index.json", indexDocument, in: directory.root)
   }
+
+  private var indexDocument: ImageStoreError.Document { .cacheIndex(path.appending("index.json")) }
 
   /// Changes `index.json`, unless `change` returns that there is nothing to change.
   ///
@@ -174,7 +199,7 @@ extension ImageCache {
         (bytes, try LayoutIndexEditor(parsing: bytes))
       }
       guard try change(&editor) else { return }
-      let after = try parsing(.layoutIndex) { () throws(SpecError) in try editor.bytes() }
+      let after = try parsing(indexDocument) { () throws(SpecError) in try editor.bytes() }
       let file = try PendingFile(replacing: "index.json", in: directory.root, from: ingest)
       try file.write(after)
       // Synchronizing takes long, and is over before the last look.

@@ -42,8 +42,9 @@ package final class ImageCache: Sendable {
   private func prepare() throws(ImageStoreError) {
     try create("oci-layout", Array(#"{"imageLayoutVersion":"1.0.0"}"#.utf8))
     try create("index.json", LayoutIndexEditor.empty)
-    let marker = try ImageLayout.file("oci-layout", .layoutMarker, in: directory.root)
-    _ = try parsing(.layoutMarker) { () throws(SpecError) in try LayoutVersion(parsing: marker) }
+    let marker = ImageStoreError.Document.layoutMarker(path.appending("oci-layout"))
+    let version = try ImageLayout.file("oci-layout", marker, in: directory.root)
+    _ = try parsing(marker) { () throws(SpecError) in try LayoutVersion(parsing: version) }
   }
 
   private func create(_ name: String, _ bytes: [UInt8]) throws(ImageStoreError) {
@@ -125,7 +126,7 @@ extension PendingFile {
   func hold(as digest: Digest, byteCount: UInt64) throws(ImageStoreError) -> BlobFile {
     let descriptor = try reopenShared()
     do {
-      let identity = BlobFile.Identity(try fileStatus(of: descriptor))
+      let identity = BlobFile.Identity(ours: try fileStatus(of: descriptor))
       return BlobFile(digest, byteCount: byteCount, in: descriptor, identity: identity)
     } catch {
       descriptor.closeIgnoringErrors()

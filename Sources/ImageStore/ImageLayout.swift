@@ -32,10 +32,13 @@ package final class ImageLayout: ImageSource {
       throw .system("open", path, error)
     }
     self.path = path
-    let marker = try Self.file("oci-layout", .layoutMarker, in: directory)
-    _ = try parsing(.layoutMarker) { () throws(SpecError) in try LayoutVersion(parsing: marker) }
-    let text = try Self.file("index.json", .layoutIndex, in: directory, limits: limits)
-    index = try parsing(.layoutIndex) { () throws(SpecError) in
+    let (markerName, indexName) = ("oci-layout", "index.json")
+    let marker = ImageStoreError.Document.layoutMarker(path.appending(markerName))
+    let version = try Self.file(markerName, marker, in: directory)
+    _ = try parsing(marker) { () throws(SpecError) in try LayoutVersion(parsing: version) }
+    let document = ImageStoreError.Document.layoutIndex(path.appending(indexName))
+    let text = try Self.file(indexName, document, in: directory, limits: limits)
+    index = try parsing(document) { () throws(SpecError) in
       try ImageIndex(parsingLayoutIndex: text, limits: limits)
     }
   }
@@ -66,7 +69,10 @@ package final class ImageLayout: ImageSource {
     } catch Errno.noSuchFileOrDirectory {
       throw .notALayout(directory.path, missing: name)
     } catch Errno.tooManySymbolicLinkLevels {
-      throw .notAPlainFile(path)
+      throw .notAPlainFile(path, isLink: true)
+    } catch Errno.noSuchAddressOrDevice, Errno.operationNotSupportedByDevice {
+      // A socket, or a device without a driver.
+      throw .notAPlainFile(path, isLink: false)
     } catch {
       throw .system("open", path, error)
     }
@@ -78,7 +84,7 @@ package final class ImageLayout: ImageSource {
       case .oversized(let byteCount):
         let limit = limits.documentByteCount
         throw .invalidDocument(document, .documentTooLarge(byteCount: byteCount, limit: limit))
-      case .notRegular: throw .notAPlainFile(path)
+      case .notRegular: throw .notAPlainFile(path, isLink: false)
       case .system(let errno): throw .system("read", path, errno)
       }
     }

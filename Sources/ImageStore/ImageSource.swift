@@ -45,12 +45,15 @@ extension ImageSource {
         )
       )
     }
-    let bytes: [UInt8]
     if let data = descriptor.data {
-      bytes = data
-    } else {
-      bytes = try openBlob(descriptor).readAll()
+      do throws(ImageStoreError) {
+        try descriptor.check(data)
+      } catch {
+        throw .embeddedMismatch(digest)
+      }
+      return data
     }
+    let bytes = try openBlob(descriptor).readAll()
     try descriptor.check(bytes)
     return bytes
   }

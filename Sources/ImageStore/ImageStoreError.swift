@@ -17,14 +17,16 @@ package enum ImageStoreError: Error, Sendable, Equatable {
 
   // It is there, and wrong.
   case notALayout(FilePath, missing: String)
-  case notAPlainFile(FilePath)
+  case notAPlainFile(FilePath, isLink: Bool)
   case badArchive(FilePath, ArchiveFault)
   case invalidDocument(Document, SpecError)
   case indexTooDeep(Digest, limit: Int)
   case blobMissing(Digest)
-  case blobNotAPlainFile(Digest)
+  case blobNotAPlainFile(Digest, isLink: Bool)
   case blobSizeMismatch(Digest, expected: UInt64, actual: UInt64)
   case digestMismatch(expected: Digest, actual: Digest)
+  /// The content that a descriptor embeds has another size or another digest than it says.
+  case embeddedMismatch(Digest)
 
   // This machine.
   case failed(operation: String, FilePath, Errno)
@@ -39,8 +41,12 @@ package enum ImageStoreError: Error, Sendable, Equatable {
 
   /// Which document of a layout is meant.
   package enum Document: Sendable, Equatable {
-    case layoutMarker
-    case layoutIndex
+    /// The `oci-layout` here.
+    case layoutMarker(FilePath)
+    /// The `index.json` here, which somebody else has written.
+    case layoutIndex(FilePath)
+    /// The `index.json` of a cache.
+    case cacheIndex(FilePath)
     case blob(Digest)
   }
 
@@ -60,11 +66,19 @@ package enum ImageStoreError: Error, Sendable, Equatable {
       .severalImages:
       .notFound
     case .notALayout, .notAPlainFile, .badArchive, .invalidDocument, .indexTooDeep, .blobMissing,
-      .blobNotAPlainFile, .blobSizeMismatch, .digestMismatch:
+      .blobNotAPlainFile, .blobSizeMismatch, .digestMismatch, .embeddedMismatch:
       .invalid
     case .failed(_, _, .noSpace), .failed(_, _, .diskQuotaExceeded): .noSpace
     case .failed, .blobUnreadable, .ingestEnded: .localIO
     case .notPermitted, .cacheOwnedByAnother, .cacheWritableByOthers: .notPermitted
+    }
+  }
+
+  /// Whether a blob is not there, or is not what its descriptor says.
+  package var isBlobFault: Bool {
+    switch self {
+    case .blobMissing, .blobSizeMismatch, .digestMismatch, .blobNotAPlainFile: true
+    default: false
     }
   }
 
@@ -92,20 +106,17 @@ extension ImageStoreError: CustomStringConvertible {
       "no image for \(platform); there is \(Self.list(available.map(\.description)))"
     case .severalImages(let names): "several images, choose one of \(Self.list(names))"
     case .notALayout(let path, let missing): "\(path): not an image layout: no \(missing)"
-    case .notAPlainFile(let path): "\(path): not a plain file (symbolic links are refused)"
+    case .notAPlainFile(let path, let isLink): "\(path): \(Self.notPlain(isLink: isLink))"
     case .badArchive(let path, let fault): "\(path): \(fault)"
     case .invalidDocument(let document, let cause): "\(document): \(cause)"
     case .indexTooDeep(let digest, let limit): "index \(digest): nested deeper than \(limit)"
-    case .blobMissing(let digest): "blob \(digest): not in the layout"
-    case .blobNotAPlainFile(let digest):
-      "blob \(digest): not a plain file (symbolic links are refused)"
-    case .blobSizeMismatch(let digest, let expected, let actual):
-      "blob \(digest): \(actual) bytes, expected \(expected)"
-    case .digestMismatch(let expected, let actual): "blob \(expected): content is \(actual)"
+    case .blobMissing(let digest), .blobNotAPlainFile(let digest, _),
+      .blobSizeMismatch(let digest, _, _), .digestMismatch(let digest, _),
+      .blobUnreadable(let digest, _, _), .ingestEnded(let digest):
+      "blob \(digest): \(blobProblem)"
+    case .embeddedMismatch(let digest):
+      "blob \(digest): the data in its descriptor is something else"
     case .failed(let operation, let path, let errno): "\(path): cannot \(operation): \(errno)"
-    case .blobUnreadable(let digest, let offset, let errno):
-      "blob \(digest): cannot read at byte \(offset): \(errno)"
-    case .ingestEnded(let digest): "blob \(digest): its download was given up or begun anew"
     case .notPermitted(let operation, let path, let errno):
       "\(path): not permitted to \(operation): \(errno)"
     case .cacheOwnedByAnother(let path, let owner):
@@ -113,6 +124,29 @@ extension ImageStoreError: CustomStringConvertible {
     case .cacheWritableByOthers(let path, let mode):
       "\(path): cache is writable by other users (mode 0\(String(mode, radix: 8)))"
     }
+  }
+
+  /// The error for whoever has said already that it is about the blob `digest`.
+  package func said(of digest: Digest) -> String {
+    let (full, start) = (description, "blob \(digest): ")
+    return full.hasPrefix(start) ? String(full.dropFirst(start.count)) : full
+  }
+
+  /// What is wrong with a blob that is named elsewhere.
+  private var blobProblem: String {
+    switch self {
+    case .blobMissing: "missing"
+    case .blobNotAPlainFile(_, let isLink): Self.notPlain(isLink: isLink)
+    case .blobSizeMismatch(_, let expected, let actual): "\(actual) bytes, expected \(expected)"
+    case .digestMismatch(_, let actual): "content is \(actual)"
+    case .blobUnreadable(_, let offset, let errno): "cannot read at byte \(offset): \(errno)"
+    case .ingestEnded: "its download was given up or begun anew"
+    default: "unusable"
+    }
+  }
+
+  private static func notPlain(isLink: Bool) -> String {
+    isLink ? "not a plain file (symbolic links are refused)" : "not a plain file"
   }
 
   /// At most 16 of the names: a hostile index can list tens of thousands.
@@ -126,8 +160,7 @@ extension ImageStoreError: CustomStringConvertible {
 extension ImageStoreError.Document: CustomStringConvertible {
   package var description: String {
     switch self {
-    case .layoutMarker: "oci-layout"
-    case .layoutIndex: "index.json"
+    case .layoutMarker(let path), .layoutIndex(let path), .cacheIndex(let path): "\(path)"
     case .blob(let digest): "blob \(digest)"
     }
   }

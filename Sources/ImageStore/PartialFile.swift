@@ -139,7 +139,7 @@ struct PartialFile: Sendable {
         guard status.isSameFile(as: try fileStatus(of: descriptor)) else {
           throw .staleNFSFileHandle
         }
-        let identity = BlobFile.Identity(status)
+        let identity = BlobFile.Identity(ours: status)
         result = BlobFile(blob.digest, byteCount: blob.byteCount, in: reader, identity: identity)
       } catch {
         reader.closeIgnoringErrors()

@@ -51,6 +51,24 @@ package struct PendingFile: ~Copyable {
     throw .system("create", directory.path.appending(name), .fileExists)
   }
 
+  /// Takes over the temporary file that `leave` left under `temporaryName` in `workplace`.
+  init(
+    continuing temporaryName: String,
+    in workplace: DirectoryHandle,
+    replacing name: String,
+    in directory: DirectoryHandle
+  ) throws(ImageStoreError) {
+    do {
+      descriptor = try Self.reopen(temporaryName, in: workplace)
+    } catch {
+      throw .system("open", workplace.path.appending(temporaryName), error)
+    }
+    self.directory = directory
+    self.workplace = workplace
+    self.name = name
+    self.temporaryName = temporaryName
+  }
+
   /// Creates the temporary file where it is to have its name.
   init(replacing name: String, in directory: DirectoryHandle) throws(ImageStoreError) {
     try self.init(replacing: name, in: directory, from: directory)
@@ -62,6 +80,14 @@ package struct PendingFile: ~Copyable {
       _ = unlinkResult(temporaryName, in: workplace)
     }
     descriptor.closeIgnoringErrors()
+  }
+
+  /// Closes the file and leaves it where it is, unlocked, under the name that is returned.
+  ///
+  /// Only for a workplace in which nobody sweeps.
+  consuming func leave() -> String {
+    isPublished = true
+    return temporaryName
   }
 
   /// Writes all of `bytes` at `offset`.
@@ -150,6 +176,17 @@ package struct PendingFile: ~Copyable {
       }
       descriptor.closeIgnoringErrors()
     }
+  }
+
+  /// Opens and locks a file that nobody else has open.
+  private static func reopen(
+    _ name: String,
+    in directory: DirectoryHandle
+  ) throws(Errno) -> FileDescriptor {
+    let descriptor = try directory.openFile(name, O_RDWR)
+    if descriptor.tryHoldExclusively() { return descriptor }
+    descriptor.closeIgnoringErrors()
+    throw .resourceBusy
   }
 
   /// Creates and locks a file, or returns `nil` to try another name.

@@ -178,6 +178,10 @@ extension LayerStore {
     // One file may hold many blobs: an archive does.
     bytes.append(identity.start)
     bytes.append(byteCount)
+    if let changed = identity.changed {
+      bytes.append(changed.seconds)
+      bytes.append(changed.nanoseconds)
+    }
     return bytes.bytes
   }
 }

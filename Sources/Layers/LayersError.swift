@@ -50,7 +50,7 @@ extension LayersError: CustomStringConvertible {
   /// The error without the layer's digest, for layers that are known by another name.
   package var problem: String {
     switch self {
-    case .digestMismatch(_, let actual): "the blob's digest is \(actual)"
+    case .digestMismatch(_, let actual): "content is \(actual)"
     case .diffIDMismatch(_, let expected, let actual):
       "the diffID is \(actual), the image's configuration says \(expected)"
     case .compression(_, let error): "\(error)"
@@ -58,7 +58,7 @@ extension LayersError: CustomStringConvertible {
       path.map { "\(EscapedBytes.path($0)): \(error)" } ?? "\(error)"
     case .entries(_, let error): "\(error)"
     case .merge(let error): "\(error)"
-    case .store(_, let error): "\(error)"
+    case .store(let layer, let error): error.said(of: layer)
     case .blobChanged(_, let offset):
       "the blob has changed since it was verified, at or after blob byte \(offset)"
     case .endsEarly(_, let offset): "the tar stream ends early, at tar byte \(offset)"

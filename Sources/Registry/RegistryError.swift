@@ -54,6 +54,9 @@ package enum RegistryError: Error, Sendable, Equatable {
 
   package var kind: Kind {
     switch self {
+    case .configurationUnreadable(_, _, .permissionDenied),
+      .configurationUnreadable(_, _, .notPermitted):
+      .notPermitted
     case .configurationUnreadable: .localIO
     case .invalidConfiguration, .ambiguousShortName, .badRewrite, .badProxy, .badCertificate:
       .configuration
@@ -79,6 +82,9 @@ package enum RegistryError: Error, Sendable, Equatable {
 extension RegistryError: CustomStringConvertible {
   package var description: String {
     switch self {
+    case .configurationUnreadable(let operation, let path, let errno)
+    where errno == .permissionDenied || errno == .notPermitted:
+      "\(path): not permitted to \(operation): \(errno)"
     case .configurationUnreadable(let operation, let path, let errno):
       "\(path): cannot \(operation): \(errno)"
     case .invalidConfiguration(let path, let fault): "\(path): \(fault)"

@@ -189,8 +189,9 @@ struct ArchiveRowTests {
       isPacked
       ? "layer \(ImageFixture.sha256(packed)): the diffID is \(ImageFixture.sha256(other)), "
         + "the image's configuration says \(right)"
-      : "layer \(right): the blob's digest is \(ImageFixture.sha256(other))"
-    try expect("docker-archive:image.tar", bytes, is: .failure(65, message), "I20")
+      : "layer \(right): content is \(ImageFixture.sha256(other))"
+    let hint = isPacked ? nil : "write the archive again"
+    try expect("docker-archive:image.tar", bytes, is: .failure(65, message, hint: hint), "I20")
     let same = TarBytes.archive(
       Self.docker([
         .file("layer.tar", TarText(isPacked ? CompressedBytes.gzip(Self.tar) : Self.tar))

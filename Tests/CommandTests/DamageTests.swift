@@ -46,7 +46,7 @@ struct DamageTests {
 
   private static let right = Outcome.success(ImageFixture.sha256(content))
 
-  /// Changes a byte in place; nothing of the file's status tells.
+  /// Changes a byte in place; of the file's status only the time of its last change tells.
   private func flip(_ path: String, at position: Int) throws {
     var status = stat()
     try #require(stat(path, &status) == 0)
@@ -74,12 +74,35 @@ struct DamageTests {
     for position in [0, count / 2, count - 1] {
       try flip(here.blob, at: position)
       let actual = ImageFixture.sha256(try bytes(here.blob))
-      let expected = Outcome.failure(65, "layer \(here.digest): the blob's digest is \(actual)")
+      let expected = Outcome.failure(
+        65,
+        "layer \(here.digest): content is \(actual)",
+        hint: "copy the image into the layout again"
+      )
       expect(try here.place.run("ls", "oci:../image"), is: expected)
       expect(try here.place.run("materialize", "oci:../image", "out.ext4"), is: expected)
       #expect(try here.place.names().filter { $0 != "cache" } == [])
       try flip(here.blob, at: position)
     }
+  }
+
+  @Test func `X11: a blob that is changed behind our back is looked at again`() throws {
+    let here = try Place()
+    expect(try here.read(), is: Self.right)
+    // Where nobody reads: only a look at the whole blob can find it.
+    let position = try bytes(here.blob).count - 1
+    try flip(here.blob, at: position)
+    let actual = ImageFixture.sha256(try bytes(here.blob))
+    expect(
+      try here.place.run("ls", "oci:../image"),
+      is: .failure(
+        65,
+        "layer \(here.digest): content is \(actual)",
+        hint: "copy the image into the layout again"
+      )
+    )
+    try flip(here.blob, at: position)
+    expect(try here.read(), is: Self.right)
   }
 
   @Test(arguments: TestKit.LayerEncoding.allCases)
@@ -90,10 +113,10 @@ struct DamageTests {
     let place = here.place
     try place.makeDirectory("home/mnt")
     #expect(try place.run("ls", "oci:../image").status == 0)
-    let position = try bytes(here.blob).count * 3 / 4
-    try flip(here.blob, at: position)
     let server = try place.start(["mount", "-f", "oci:../image", "mnt"])
     try Program.wait(for: "the mount") { try !place.mounts().isEmpty || !server.isRunning }
+    let position = try bytes(here.blob).count * 3 / 4
+    try flip(here.blob, at: position)
     let read = try place.runTool("cat", "mnt/d/zz")
     #expect(read.status == 1)
     #expect(read.errors.contains("Input/output error"))

@@ -207,7 +207,7 @@ struct RefusedLayerTests {
       try place.run("ls", "oci:\(fixture.path):latest"),
       is: .failure(
         65,
-        "layer \(digest): blob \(digest): \(blob.count) bytes, expected \(Self.gzip.count)",
+        "layer \(digest): \(blob.count) bytes, expected \(Self.gzip.count)",
         hint: "copy the image into the layout again"
       )
     )

@@ -17,7 +17,7 @@ extension DocumentRowTests {
         layers: #"{"mediaType":"x","digest":"\#(digest)","size":1}"#
       )
       try fixture.write(index: [entry])
-      return Question(answer: .refused(65, "blob \(entry.digest): \(fault)"))
+      return Question(answer: .refused(65, "blob \(entry.digest): layers[0].digest: \(fault)"))
     }
   }
 
@@ -73,7 +73,13 @@ extension DocumentRowTests {
       other[0] ^= 1
       try fixture.replaceBlob(digest, with: other)
       let actual = ImageFixture.digest(of: other, .sha512)
-      return Question(answer: .refused(65, "layer \(digest): the blob's digest is \(actual)"))
+      return Question(
+        answer: .refused(
+          65,
+          "layer \(digest): content is \(actual)",
+          hint: "copy the image into the layout again"
+        )
+      )
     },
     DocumentRow("B16: a diffID by SHA-512 that is another one", algorithm: .sha512) { fixture in
       let tar = TarBytes.archive([.file("a")])

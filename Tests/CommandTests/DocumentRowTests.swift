@@ -77,6 +77,19 @@ struct DocumentRowTests {
       try fixture.write(index: [index])
       return Question(answer: .names(["a"]))
     },
+    DocumentRow("I5: an attestation that says so, first, and for the same platform") { fixture in
+      let image = try fixture.image("a").forPlatform("linux/amd64")
+      let attestation = try fixture.image("evil").forPlatform("linux/amd64")
+        .annotated("vnd.docker.reference.type", "attestation-manifest")
+        .annotated("vnd.docker.reference.digest", image.digest)
+      try fixture.write(index: [try fixture.addIndex([attestation, image])])
+      return Question(answer: .names(["a"]))
+    },
+    DocumentRow("I5: an entry for no platform, beside an image that names none") { fixture in
+      let unknown = try fixture.image("evil").forPlatform("unknown/unknown")
+      try fixture.write(index: [try fixture.addIndex([unknown, try fixture.image("a")])])
+      return Question(answer: .names(["a"]))
+    },
     DocumentRow("I10: more diffIDs than layers") { fixture in
       let layers = ["a", "b"].map(ImageFixture.layer)
       let config = try fixture.addConfiguration(of: layers)
@@ -103,8 +116,24 @@ struct DocumentRowTests {
       try fixture.write(index: [try fixture.addImage([layer], types: .docker)])
       try fixture.removeBlob(layer.diffID)
       return refusal(
-        "layer \(layer.diffID): blob \(layer.diffID): not in the layout",
+        "layer \(layer.diffID): missing",
         hint: "copy the image into the layout again"
+      )
+    },
+    DocumentRow("X10: an annotation that stands twice") { fixture in
+      let (one, two) = (try fixture.image("one"), try fixture.image("two"))
+      let key = "org.opencontainers.image.ref.name"
+      func entry(_ image: ImageFixture.Entry, _ first: String, _ second: String) -> String {
+        String(image.text.dropLast())
+          + #","annotations":{"\#(key)":"\#(first)","\#(key)":"\#(second)"}}"#
+      }
+      let entries = [entry(one, "evil", "good"), entry(two, "good", "evil")]
+      let text = #"{"schemaVersion":2,"manifests":[\#(entries.joined(separator: ","))]}"#
+      try fixture.write(file: "index.json", Array(text.utf8))
+      let place = text.utf8.count - text.drop(until: #""\#(key)":"good""#).utf8.count
+      return Question(
+        suffix: ":good",
+        answer: .refused(65, "../image/index.json: duplicate key \"\(key)\" at byte \(place)")
       )
     },
     DocumentRow("B14: documents that stand in their descriptors") { fixture in
@@ -118,9 +147,23 @@ struct DocumentRowTests {
       image.data?.append(0x0A)
       try fixture.write(index: [image])
       return refusal(
-        "blob \(image.digest): \(image.size + 1) bytes, expected \(image.size)",
+        "blob \(image.digest): the data in its descriptor is something else"
+      )
+    },
+    DocumentRow("B14: a layer that stands in its descriptor, and is nowhere else") { fixture in
+      let layer = ImageFixture.layer("a")
+      let image = try fixture.image(embedding: layer.blob, in: layer)
+      try fixture.removeBlob(layer.diffID)
+      try fixture.write(index: [image])
+      return refusal(
+        "layer \(layer.diffID): missing",
         hint: "copy the image into the layout again"
       )
+    },
+    DocumentRow("B14: a layer in whose descriptor is another one") { fixture in
+      let other = ImageFixture.layer("other").blob
+      try fixture.write(index: [try fixture.image(embedding: other, in: ImageFixture.layer("a"))])
+      return Question(answer: .names(["a"]))
     },
   ]
 
@@ -242,7 +285,21 @@ extension ImageFixture {
     return (image, [config.digest, image.digest])
   }
 
+  /// An image of one layer, in whose descriptor stands `data`.
+  fileprivate func image(embedding data: [UInt8], in layer: Layer) throws -> Entry {
+    var blob = try addBlob(layer.blob, mediaType: layer.mediaType)
+    blob.data = data
+    return try addManifest(config: try addConfiguration(of: [layer]), layers: [blob])
+  }
+
   private func read(_ entry: Entry) throws -> [UInt8] {
     Array(try Data(contentsOf: URL(fileURLWithPath: path + "/" + Self.blobName(entry.digest))))
+  }
+}
+
+extension String {
+  /// The text from the first `start` on.
+  fileprivate func drop(until start: String) -> Substring {
+    range(of: start).map { self[$0.lowerBound...] } ?? self[...]
   }
 }

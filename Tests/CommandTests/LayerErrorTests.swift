@@ -33,7 +33,8 @@ struct LayerErrorTests {
       other[other.count / 2] ^= 1
       try fixture.replaceBlob(digest, with: other)
       return FaultyImage(
-        message: "layer \(digest): the blob's digest is \(ImageFixture.sha256(other))"
+        message: "layer \(digest): content is \(ImageFixture.sha256(other))",
+        hint: "copy the image into the layout again"
       )
     case .otherDiffID:
       try write([ImageFixture.Layer(blob: gzip, diffID: digest)], fixture)
@@ -82,14 +83,14 @@ struct LayerErrorTests {
       try write([layer], fixture)
       try fixture.replaceBlob(digest, with: Array(gzip.dropLast()))
       return FaultyImage(
-        message: "layer \(digest): blob \(digest): \(gzip.count - 1) bytes, expected \(gzip.count)",
+        message: "layer \(digest): \(gzip.count - 1) bytes, expected \(gzip.count)",
         hint: again
       )
     case .missingBlob:
       try write([layer], fixture)
       try fixture.removeBlob(digest)
       return FaultyImage(
-        message: "layer \(digest): blob \(digest): not in the layout",
+        message: "layer \(digest): missing",
         hint: again
       )
     case .xzLayer:
@@ -117,7 +118,7 @@ struct LayerErrorTests {
         with: [UInt8](repeating: UInt8(ascii: " "), count: manifest.size)
       )
       let actual = ImageFixture.sha256([UInt8](repeating: 0x20, count: manifest.size))
-      return FaultyImage(message: "blob \(manifest.digest): content is \(actual)")
+      return FaultyImage(message: "blob \(manifest.digest): content is \(actual)", hint: again)
     }
   }
 

@@ -132,6 +132,37 @@ struct PullTests {
     #expect(try here.running.connectionCount == 0)
   }
 
+  @Test func `B14: what stands in the descriptor of a layer is not used`() throws {
+    let here = try RegistryPlace()
+    let (layers, diffIDs) = (here.image.layers, here.image.diffIDs)
+    let odd = TestImage(layers: layers, diffIDs: diffIDs, layerExtras: #","data":"eA==""#)
+    odd.push(to: try here.running.contents, "team/odd", tag: "1")
+    for options in [[], ["--offline"]] {
+      let outcome = try here.place.start(["ls"] + options + ["\(here.domain)/team/odd:1"]).finish()
+      #expect(String(decoding: outcome.output, as: UTF8.self) == "file0\nfile1\nfile2\n")
+      #expect(outcome.status == 0)
+    }
+  }
+
+  @Test func `without the network an image has to be whole, and its part that is missing is named`()
+    throws
+  {
+    let here = try RegistryPlace()
+    #expect(try here.place.run("pull", here.reference).status == 0)
+    let blobs = here.place.cache + "/blobs/sha256/"
+    let layer = try #require(here.image.layers.last).digest
+    try FileManager.default.removeItem(atPath: blobs + layer.dropFirst("sha256:".count))
+    expect(
+      try here.place.run("ls", "--offline", here.reference),
+      is: .failure(
+        66,
+        "\(here.reference): not whole in the cache: blob \(layer): missing",
+        hint: "fetch the rest with banger-fs pull, or leave --offline and --pull never out"
+      )
+    )
+    expect(try here.place.run("ls", here.reference), is: .success("file0\nfile1\nfile2\n"))
+  }
+
   @Test func `without the network a platform has to be there`() throws {
     let here = try RegistryPlace()
     #expect(try here.place.run("pull", here.reference).status == 0)

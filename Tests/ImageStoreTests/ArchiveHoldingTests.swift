@@ -46,7 +46,7 @@ struct ArchiveHoldingTests {
   @Test func `a blob that is not held can be removed, and is missed by name`() throws {
     let file = try ArchiveFile(opening: FilePath(archive))
     let held = try ArchiveCache(cache, heldBlobCount: 0)
-    let table = try ArchiveDecoder.table(of: file, cache: held) { _, _ in }
+    let table = try ArchiveDecoder.table(of: file, cache: held, limits: SpecLimits()) { _, _ in }
     let source = try ArchivedLayout(
       ArchiveContents(file: file, table: table, cache: held, limits: SpecLimits())
     )

@@ -266,9 +266,13 @@ struct CacheNamesTests {
   }
 
   @Test func `an index that stays broken is refused`() throws {
-    try write(Array("{".utf8), to: place.path + "/index.json")
+    let file = place.path + "/index.json"
+    try write(Array("{".utf8), to: file)
     #expect(
-      throws: ImageStoreError.invalidDocument(.layoutIndex, .badJSON(.unterminated, at: 1))
+      throws: ImageStoreError.invalidDocument(
+        .cacheIndex(FilePath(file)),
+        .badJSON(.unterminated, at: 1)
+      )
     ) { try cache.readIndex() }
   }
 }

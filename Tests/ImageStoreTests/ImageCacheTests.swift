@@ -35,27 +35,28 @@ struct ImageCacheTests {
   @Test(
     arguments: [
       (
-        "oci-layout", #"{"imageLayoutVersion":"2.0.0"}"#, .layoutMarker,
-        .unsupportedLayoutVersion("2.0.0")
+        #"{"imageLayoutVersion":"2.0.0"}"#, .unsupportedLayoutVersion("2.0.0")
       ),
-      ("oci-layout", "{", .layoutMarker, .badJSON(.unterminated, at: 1)),
-    ] as [(String, String, ImageStoreError.Document, SpecError)]
+      ("{", .badJSON(.unterminated, at: 1)),
+    ] as [(String, SpecError)]
   )
   func `a marker of another kind of layout is refused`(
-    file: String,
     text: String,
-    document: ImageStoreError.Document,
     cause: SpecError
   ) throws {
     _ = try place.open()
-    try write(Array(text.utf8), to: place.path + "/" + file)
+    let file = place.path + "/oci-layout"
+    try write(Array(text.utf8), to: file)
+    let document = ImageStoreError.Document.layoutMarker(FilePath(file))
     #expect(throws: ImageStoreError.invalidDocument(document, cause)) { try place.open() }
   }
 
   @Test func `an index that cannot be read is never replaced`() throws {
     let cache = try place.open()
-    try write(Array("{".utf8), to: place.path + "/index.json")
-    let error = ImageStoreError.invalidDocument(.layoutIndex, .badJSON(.unterminated, at: 1))
+    let file = place.path + "/index.json"
+    try write(Array("{".utf8), to: file)
+    let document = ImageStoreError.Document.cacheIndex(FilePath(file))
+    let error = ImageStoreError.invalidDocument(document, .badJSON(.unterminated, at: 1))
     let image = try TestImage([[1]])
     #expect(throws: error) { try image.put(into: cache, as: imageName()) }
     #expect(throws: error) { try cache.prune() }

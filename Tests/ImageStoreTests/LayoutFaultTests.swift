@@ -46,21 +46,28 @@ struct LayoutFaultTests {
   }
 
   @Test(arguments: ["oci-layout", "index.json"])
-  func `a link, a directory or a fifo in place of a file is refused`(name: String) throws {
+  func `a link, a directory, a fifo or a socket in place of a file is refused`(
+    name: String
+  ) throws {
     let file = scratch.fixture.path + "/" + name
-    let error = ImageStoreError.notAPlainFile(FilePath(file))
+    let link = ImageStoreError.notAPlainFile(FilePath(file), isLink: true)
+    #expect("\(link)" == "\(file): not a plain file (symbolic links are refused)")
+    let error = ImageStoreError.notAPlainFile(FilePath(file), isLink: false)
+    #expect("\(error)" == "\(file): not a plain file")
     try FileManager.default.moveItem(atPath: file, toPath: file + ".moved")
     try FileManager.default.createSymbolicLink(
       atPath: file,
       withDestinationPath: file + ".moved"
     )
-    #expect(throws: error) { try scratch.resolve() }
+    #expect(throws: link) { try scratch.resolve() }
     try FileManager.default.removeItem(atPath: file)
     try FileManager.default.createDirectory(atPath: file, withIntermediateDirectories: false)
     #expect(throws: error) { try scratch.resolve() }
-    try FileManager.default.removeItem(atPath: file)
-    #expect(mkfifo(file, 0o600) == 0)
-    #expect(throws: error) { try scratch.resolve() }
+    for kind in [S_IFIFO, S_IFSOCK] {
+      try FileManager.default.removeItem(atPath: file)
+      #expect(mknod(file, kind | 0o600, 0) == 0)
+      #expect(throws: error) { try scratch.resolve() }
+    }
   }
 
   @Test func `the layout directory itself may be a link`() throws {
@@ -74,19 +81,24 @@ struct LayoutFaultTests {
     )
   }
 
+  private var indexDocument: ImageStoreError.Document { .layoutIndex(path.appending("index.json")) }
+
   @Test func `bad documents are named`() throws {
     try scratch.fixture.write(file: "oci-layout", Array(#"{"imageLayoutVersion":"2.0"}"#.utf8))
     #expect(
-      throws: ImageStoreError.invalidDocument(.layoutMarker, .unsupportedLayoutVersion("2.0"))
+      throws: ImageStoreError.invalidDocument(
+        .layoutMarker(path.appending("oci-layout")),
+        .unsupportedLayoutVersion("2.0")
+      )
     ) { try scratch.resolve() }
     try scratch.fixture.write(file: "oci-layout", Array(#"{"imageLayoutVersion":"1.9"}"#.utf8))
     try scratch.fixture.write(file: "index.json", Array("[]".utf8))
     #expect(
-      throws: ImageStoreError.invalidDocument(.layoutIndex, .badJSON(.notAnObject, at: 0))
+      throws: ImageStoreError.invalidDocument(indexDocument, .badJSON(.notAnObject, at: 0))
     ) { try scratch.resolve() }
     try scratch.fixture.write(file: "index.json", [])
     #expect(
-      throws: ImageStoreError.invalidDocument(.layoutIndex, .badJSON(.notAnObject, at: 0))
+      throws: ImageStoreError.invalidDocument(indexDocument, .badJSON(.notAnObject, at: 0))
     ) { try scratch.resolve() }
   }
 
@@ -95,7 +107,7 @@ struct LayoutFaultTests {
     try scratch.fixture.write(file: "index.json", bytes)
     #expect(
       throws: ImageStoreError.invalidDocument(
-        .layoutIndex,
+        indexDocument,
         .documentTooLarge(byteCount: (4 << 20) + 1, limit: 4 << 20)
       )
     ) { try scratch.resolve() }
@@ -239,17 +251,19 @@ struct LayoutFaultTests {
     #expect(throws: ImageStoreError.blobMissing(layer)) { try openLayer() }
   }
 
-  @Test func `X14: a link, a directory or a fifo in place of a blob is refused`() throws {
-    let error = ImageStoreError.blobNotAPlainFile(layer)
+  @Test func `X14: a link, a directory, a fifo or a socket in place of a blob is refused`() throws {
+    let error = ImageStoreError.blobNotAPlainFile(layer, isLink: false)
     try scratch.fixture.replaceBlobWithLink(layer.description)
-    #expect(throws: error) { try openLayer() }
+    #expect(throws: ImageStoreError.blobNotAPlainFile(layer, isLink: true)) { try openLayer() }
     try scratch.fixture.removeBlob(layer.description)
     let name = scratch.fixture.path + "/" + ImageFixture.blobName(layer.description)
     try FileManager.default.createDirectory(atPath: name, withIntermediateDirectories: false)
     #expect(throws: error) { try openLayer() }
-    try FileManager.default.removeItem(atPath: name)
-    #expect(mkfifo(name, 0o600) == 0)
-    #expect(throws: error) { try openLayer() }
+    for kind in [S_IFIFO, S_IFSOCK] {
+      try FileManager.default.removeItem(atPath: name)
+      #expect(mknod(name, kind | 0o600, 0) == 0)
+      #expect(throws: error) { try openLayer() }
+    }
   }
 
   @Test(arguments: ["/blobs", "/blobs/sha256"])
@@ -263,7 +277,7 @@ struct LayoutFaultTests {
       atPath: directory,
       withDestinationPath: scratch.directory.appending("moved")
     )
-    #expect(throws: ImageStoreError.blobNotAPlainFile(try Digest(image.digest))) {
+    #expect(throws: ImageStoreError.blobNotAPlainFile(try Digest(image.digest), isLink: true)) {
       try scratch.resolve()
     }
   }
@@ -334,7 +348,7 @@ struct BlobFileTests {
     try FileManager.default.removeItem(atPath: path)
     try Data([1, 2, 3]).write(to: URL(fileURLWithPath: path))
     #expect(try read(blob, at: 0, count: 100_000) == content)
-    #expect(try blob.currentIdentity() == blob.identity)
+    #expect(try blob.currentIdentity().inode == blob.identity.inode)
   }
 
   @Test func `a blob that shrinks under its reader is an error`() throws {
@@ -354,6 +368,13 @@ struct BlobFileTests {
     #expect(stat(path, &status) == 0)
     #expect(before.inode == UInt64(status.st_ino))
     #expect(before.modifiedNanoseconds == Int64(status.st_mtim.tv_nsec))
+    // What is written over and given its time back.
+    usleep(20_000)
+    let hidden = [status.st_atim, status.st_mtim]
+    #expect(utimensat(AT_FDCWD, path, hidden, 0) == 0)
+    let renewed = try open().identity
+    #expect(renewed.modifiedNanoseconds == before.modifiedNanoseconds)
+    #expect(renewed != before)
     // A second further on, whatever the file system's clock is good for.
     var times = [status.st_atim, status.st_mtim]
     times[1].tv_sec += 1
@@ -370,27 +391,4 @@ final class Counter: @unchecked Sendable {
 
   var value: Int { lock.withLock { count } }
   func increment() { lock.withLock { count += 1 } }
-}
-
-struct ImageStoreErrorTests {
-  @Test func `every kind of failure has its words`() throws {
-    let digest = try Digest(ImageFixture.sha256([]))
-    #expect(
-      ImageStoreError.blobSizeMismatch(digest, expected: 5, actual: 0).description
-        == "blob \(digest): 0 bytes, expected 5"
-    )
-    #expect(
-      ImageStoreError.failed(operation: "open", "/x", .noSpace).description
-        == "/x: cannot open: No space left on device"
-    )
-    #expect(
-      ImageStoreError.severalImages(names: (0..<20).map(String.init)).description.hasSuffix(
-        "14, 15 and 4 more"
-      )
-    )
-    #expect(
-      ImageStoreError.noSuchPlatform(.linuxAMD64, available: []).description
-        == "no image for linux/amd64; there is none"
-    )
-  }
 }

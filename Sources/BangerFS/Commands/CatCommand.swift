@@ -3,6 +3,7 @@
 import ArgumentParser
 import FileTree
 import Layers
+import OCISpec
 
 struct CatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,7 +31,9 @@ struct CatCommand: AsyncParsableCommand {
       do {
         try FileBytes.forEach(of: node, in: files) { try out.write($0) }
       } catch let error as LayersError {
-        throw CommandFailure(error).of(EscapedBytes.string(path.utf8))
+        let place = ImagePlace(try Reference(source.image.reference))
+        let failure = CommandFailure(place.remedied(error)) ?? CommandFailure(error)
+        throw failure.of(EscapedBytes.string(path.utf8))
       }
     }
   }

@@ -60,7 +60,7 @@ struct PullCommand: AsyncParsableCommand {
       for reference in references {
         let image = try await provider.registered(reference)
         // Also what was there before is ready to be mounted afterwards.
-        _ = try Wiring.open(image, with: opener, progress)
+        _ = try Wiring.open(image, in: .cache, with: opener, progress)
         let facts = Facts.Image(image)
         pulled.append(facts)
         if output.format == .text { try Self.show(facts.text, progress) }
