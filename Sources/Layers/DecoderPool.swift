@@ -1,25 +1,22 @@
-// The decoders of one layer that nobody uses just now. Making one costs more than resetting one;
-// and one that stands where the next read begins need not be reset at all.
+// The decoders of one layer. Making one costs more than resetting one; and one that stands where the next
+// read begins need not be reset at all. Those that nobody uses just now are in IdleDecoders.
 
 import FlatArrays
 import OCISpec
 import Offsets
 import SeekableCompression
-import Threading
 
 /// A decoder that is held by one span, or by the pool, at a time.
 final class PooledDecoder: @unchecked Sendable {
   // Sendable: the holder has it alone. A span uses it under its own lock; the pool only keeps it.
   fileprivate var decoder: SpanDecoder
 
-  fileprivate init(_ decoder: consuming SpanDecoder) {
+  init(_ decoder: consuming SpanDecoder) {
     self.decoder = decoder
   }
 }
 
 final class DecoderPool: Sendable {
-  /// As many as there may be readers at once in one layer; more are dropped.
-  private static let idleLimit = 4
   /// Room for bytes that are decoded only to get past them.
   private static let scratchByteCount = 64 << 10
 
@@ -30,7 +27,9 @@ final class DecoderPool: Sendable {
   private let source: any ByteSource
   /// Told of windows that are not what was stored.
   private let damage: DamageReport?
-  private let idle = Mutex<[PooledDecoder]>([])
+  private let idle: IdleDecoders
+  /// The layer's number among them.
+  private let number: Int
 
   init(
     layer: Digest,
@@ -38,7 +37,8 @@ final class DecoderPool: Sendable {
     points: FlatArray<SeekPoint>,
     windows: FlatArray<UInt8>,
     source: any ByteSource,
-    damage: DamageReport?
+    damage: DamageReport?,
+    idle: IdleDecoders
   ) {
     self.layer = layer
     self.codec = codec
@@ -46,6 +46,8 @@ final class DecoderPool: Sendable {
     self.windows = windows
     self.source = source
     self.damage = damage
+    self.idle = idle
+    number = idle.addLayer()
   }
 
   /// A decoder that stands `decodedCount` bytes into `span`.
@@ -74,10 +76,7 @@ final class DecoderPool: Sendable {
   }
 
   func takeBack(_ decoder: PooledDecoder) {
-    idle.withLock { idle in
-      if idle.count == Self.idleLimit { idle.removeFirst() }
-      idle.append(decoder)
-    }
+    idle.put(decoder, byteCount: decoder.decoder.byteCount, of: number)
   }
 
   /// An idle decoder that is on its way to `wanted`, or one put at the span's seek point.
@@ -112,7 +111,7 @@ final class DecoderPool: Sendable {
   private func decoder(at point: SeekPoint) throws(LayersError) -> PooledDecoder {
     let window = windows.slice(at: Int(point.windowOffset), count: Int(point.windowByteCount))
     // The one put back first: the others are more likely to be met again where they stand.
-    if let decoder = idle.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+    if let decoder = idle.takeOldest(of: number) {
       try reset(decoder, to: point, window: window)
       return decoder
     }
@@ -120,12 +119,11 @@ final class DecoderPool: Sendable {
   }
 
   private func takeIdle(between first: TarOffset, and last: TarOffset) -> PooledDecoder? {
-    idle.withLock { idle in
-      // One that decoded up to a seek point goes on from there without the point's window. Of
-      // several the nearest: in a layer of one long frame they may stand gigabytes apart.
-      let near = idle.indices.filter { (first...last).contains(idle[$0].decoder.position) }
-      let nearest = near.max { idle[$0].decoder.position < idle[$1].decoder.position }
-      return nearest.map { idle.remove(at: $0) }
+    // One that decoded up to a seek point goes on from there without the point's window. Of several the
+    // nearest: in a layer of one long frame they may stand gigabytes apart.
+    idle.takeBest(of: number) { pooled in
+      let position = pooled.decoder.position
+      return (first...last).contains(position) ? position : nil
     }
   }
 

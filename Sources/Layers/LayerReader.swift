@@ -66,7 +66,8 @@ struct LayerReader: Sendable {
         points: index.points,
         windows: index.windows,
         source: self.source,
-        damage: index.damage
+        damage: index.damage,
+        idle: cache.idleDecoders
       )
     )
     copyRoute = copy.map { copy in
@@ -80,7 +81,8 @@ struct LayerReader: Sendable {
           points: copy.points,
           windows: FlatArray([]),
           source: copy.source,
-          damage: nil
+          damage: nil,
+          idle: cache.idleDecoders
         )
       )
     }

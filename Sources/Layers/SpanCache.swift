@@ -28,6 +28,8 @@ package final class SpanCache: Sendable {
     var clock: UInt64 = 0
   }
 
+  /// What decodes them, while nobody does.
+  let idleDecoders = IdleDecoders()
   private let byteLimit: Int
   private let state = Mutex(State())
 

@@ -41,6 +41,9 @@ struct BlobStream: ~Copyable, Sendable {
     }
   }
 
+  /// What decoding takes of memory: with zlib's state and window, 48 KiB.
+  var byteCount: Int { zstd.byteCount + (48 << 10) }
+
   var warnings: [CompressionWarning] {
     codec == .gzip ? gzip.warnings : []
   }

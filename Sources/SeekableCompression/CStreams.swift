@@ -107,6 +107,11 @@ struct ZstdDecompressor: ~Copyable, Sendable {
     ZSTD_DCtx_reset(context, ZSTD_reset_session_only)
   }
 
+  /// What it takes, the window of the largest frame so far included.
+  ///
+  /// The corresponding C function is `ZSTD_sizeof_DCtx`.
+  var byteCount: Int { ZSTD_sizeof_DCtx(context) }
+
   enum Outcome {
     case more
     case frameEnd

@@ -60,6 +60,9 @@ package struct SpanDecoder: ~Copyable, Sendable {
     try stream.resume(codec, at: point, window: window, source: source, scratch: input.bytes)
   }
 
+  /// What it takes of memory, to a few KiB.
+  package var byteCount: Int { stream.byteCount + input.bytes.count }
+
   /// Fills `buffer` with the next decoded bytes, and returns how many there were.
   ///
   /// Fewer than asked for only at the stream's end. After an error only `reset` makes sense.

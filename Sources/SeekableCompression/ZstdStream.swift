@@ -33,6 +33,9 @@ struct ZstdStream: ~Copyable, Sendable {
     }
   }
 
+  /// What decoding takes of memory.
+  var byteCount: Int { context.byteCount }
+
   mutating func begin(at offset: BlobOffset) {
     context.reset()
     header.clear()
