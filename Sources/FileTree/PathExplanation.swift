@@ -24,12 +24,13 @@ struct PathExplanation {
   var events: [PathEvent] {
     var events = hidings
     for place in watch.placements.indices {
+      if place == watch.placementGap { events.append(omission(of: watch.omittedPlacementCount)) }
       if let event = event(ofPlacement: place) { events.append(event) }
     }
-    let omittedCount = watch.omittedHidingCount + watch.omittedPlacementCount
-    if omittedCount > 0 { events.append(event(.omitted(omittedCount), at: end)) }
     return events
   }
+
+  private func omission(of count: Int) -> PathEvent { event(.omitted(count), at: end) }
 
   private func event(
     _ change: PathChange,
@@ -65,26 +66,38 @@ struct PathExplanation {
 extension PathExplanation {
   private var hidings: [PathEvent] {
     // The topmost takes away what the others are about.
-    let top = watch.hidings.compactMap { level(of: $0) }.min()
+    let levels = watch.hidings.compactMap(\.level) + [watch.omittedHidingLevel].compactMap { $0 }
+    let top = levels.min()
     var isHidden = false
-    return watch.hidings.map { hiding in
-      func event(_ change: PathChange, at level: Int, _ rules: [MergeRule]) -> PathEvent {
-        self.event(change, at: level, by: hiding.entry, through: hiding.links, rules)
+    var events: [PathEvent] = []
+    for (place, hiding) in watch.hidings.enumerated() {
+      if place == watch.hidingGap {
+        events.append(omission(of: watch.omittedHidingCount))
+        if watch.omittedHidingLevel == top { isHidden = true }
       }
-      guard let level = level(of: hiding) else {
-        if case .nothing = hiding.effect { return event(.ignored, at: end, [.whiteoutOfNothing]) }
-        return event(.ignored, at: end, [.whiteoutWithoutDirectory])
-      }
-      if let top, top < level { return event(.ignored, at: end, [.whiteoutWithoutDirectory]) }
-      if isHidden { return event(.ignored, at: min(level, end), [.whiteoutOfNothing]) }
-      isHidden = true
-      let rules = rules(of: hiding, at: level)
-      return level > end ? event(.emptied, at: end, rules) : event(.hidden, at: level, rules)
+      events.append(event(of: hiding, top: top, isHidden: &isHidden))
     }
+    return events
   }
 
-  private func level(of hiding: PathWatch.Hiding) -> Int? {
-    if case .level(let level) = hiding.effect { level } else { nil }
+  /// `top` is the highest level of all that is hidden, `isHidden` whether that was done already.
+  private func event(
+    of hiding: PathWatch.Hiding,
+    top: Int?,
+    isHidden: inout Bool
+  ) -> PathEvent {
+    func event(_ change: PathChange, at level: Int, _ rules: [MergeRule]) -> PathEvent {
+      self.event(change, at: level, by: hiding.entry, through: hiding.links, rules)
+    }
+    guard let level = hiding.level else {
+      if case .nothing = hiding.effect { return event(.ignored, at: end, [.whiteoutOfNothing]) }
+      return event(.ignored, at: end, [.whiteoutWithoutDirectory])
+    }
+    if let top, top < level { return event(.ignored, at: end, [.whiteoutWithoutDirectory]) }
+    if isHidden { return event(.ignored, at: min(level, end), [.whiteoutOfNothing]) }
+    isHidden = true
+    let rules = rules(of: hiding, at: level)
+    return level > end ? event(.emptied, at: end, rules) : event(.hidden, at: level, rules)
   }
 
   private func rules(of hiding: PathWatch.Hiding, at level: Int) -> [MergeRule] {
@@ -122,10 +135,9 @@ extension PathExplanation {
     let placement = watch.placements[place]
     if placement.level < end { return changeOfParent(by: place) }
     if placement.isIgnored { return event(.ignored, at: end, by: placement.entry, [.linkToItself]) }
-    let later = watch.placements[(place + 1)...].first { later in
-      !later.isIgnored && (later.level == end || later.displaces)
+    guard let later = watch.overtaker(ofPlacement: place) else {
+      return own.count > end ? change(by: placement) : nil
     }
-    guard let later else { return own.count > end ? change(by: placement) : nil }
     // A directory that was made for what is in it, and has its entry now, is one and the same.
     if placement.isImplied, later.isDirectory, later.level == end { return nil }
     return event(
@@ -181,7 +193,7 @@ extension PathExplanation {
   private func changeOfParent(by place: Int) -> PathEvent? {
     let placement = watch.placements[place]
     let level = placement.level
-    guard isFirst(place), own.count > level, lower.count > level else { return nil }
+    guard watch.isMaker(placement), own.count > level, lower.count > level else { return nil }
     let found = builder.merged.nodes[Int(lower[level])]
     let node = builder.own.nodes[Int(own[level])]
     // What comes in a directory's place takes the path with it; in another's place, a directory lets
@@ -199,17 +211,6 @@ extension PathExplanation {
       through: placement.links,
       rules
     )
-  }
-
-  /// Whether a placement made what the layer has on the way: nothing fell away since then, and before it
-  /// nothing was there.
-  private func isFirst(_ place: Int) -> Bool {
-    let level = watch.placements[place].level
-    func displaces(_ placement: PathWatch.Placement) -> Bool {
-      placement.level <= level && placement.displaces
-    }
-    let first = watch.placements.lastIndex(where: displaces) ?? 0
-    return watch.placements[first...].firstIndex { $0.level == level && !$0.isIgnored } == place
   }
 
   private func rule(

@@ -132,8 +132,45 @@ struct PathHistoryRandomTests {
       if case .omitted(let count) = event.change { count } else { nil }
     }
     #expect(omitted == [4800, 4800])
-    #expect(history.events[199].member?.offset == memberOffset(4999))
+    // What is left out stands where it belongs, and what came next is named though it is left out.
+    #expect(history.events[100].change == .omitted(4800))
+    let overtakers = history.events[..<200].compactMap { event -> TarOffset? in
+      if case .overtaken(let later) = event.change { later.offset } else { nil }
+    }
+    #expect(overtakers == (Array(1...100) + Array(4901...4999)).map { memberOffset($0) })
+    #expect(history.events[200].member?.offset == memberOffset(4999))
     #expect(history.events[201].change == .hidden)
+    #expect(history.events[301].change == .omitted(4800))
+    #expect(history.events[302].change == .ignored)
+    #expect(history.events[401].member?.offset == memberOffset(4999))
+  }
+
+  /// The one member that hides the path is among those that are left out: none of the others did.
+  @Test func `of what is hidden again and again only the first is told to have done it`() throws {
+    let below = (0..<150).map { _ in LayerMember.whiteout("d/x") }
+    let history = try TreeBuilder.history(
+      of: Array("d/x".utf8),
+      in: [
+        try layer([.file("d/x")]), try layer(below + [.whiteout("d")] + below),
+      ]
+    )
+    #expect(history.events.count == 1 + 201)
+    #expect(history.events[101].change == .omitted(101))
+    let others = history.events.dropFirst().filter { $0.change != .omitted(101) }
+    #expect(others.allSatisfy { $0.change == .ignored && $0.rules == [.whiteoutWithoutDirectory] })
+  }
+
+  /// A directory on the way is replaced and made again where nobody is told of it.
+  @Test func `a parent that was made among what is left out is not said to be made by another`()
+    throws
+  {
+    let files = (0..<150).map { _ in LayerMember.file("d/x") }
+    let stack = [[LayerMember.file("d")], files + [.fifo("d")] + files]
+    let history = try TreeBuilder.history(of: Array("d/x".utf8), in: try stack.map(layer))
+    #expect(history.events.filter { $0.path == Array("d".utf8) } == [])
+    #expect(history.events.count { $0.layer == 1 && $0.change == .omitted(103) } == 1)
+    let last = try #require(history.events.last)
+    #expect(last.member?.offset == memberOffset(300))
   }
 
   /// As deep as a path can say, behind a link, again and again.
