@@ -20,6 +20,7 @@ enum Limit: String, CaseIterable {
   case zstdWindow = "zstd-window"
   case fileSize = "file-size"
   case entries
+  case tableSize = "table-size"
   case extensionHeader = "extension-header"
   case sparseSegments = "sparse-segments"
   case documentSize = "document-size"
@@ -33,6 +34,7 @@ enum Limit: String, CaseIterable {
     case .zstdWindow: "memory that decoding a zstd layer takes"
     case .fileSize: "one file with its holes, which cost a layer nothing"
     case .entries: "of one layer, and files of one image; held in memory"
+    case .tableSize: "entries, names and attributes of one layer, held in memory"
     case .extensionHeader: "names and attributes of one file, held in memory"
     case .sparseSegments: "runs of data in one sparse file, held in memory"
     case .documentSize: "a manifest, index or configuration, held in memory"
@@ -43,7 +45,7 @@ enum Limit: String, CaseIterable {
   /// Whether it counts bytes, and may be written with K, M, G or T.
   var isInBytes: Bool {
     switch self {
-    case .layerSize, .zstdWindow, .fileSize, .extensionHeader, .documentSize: true
+    case .layerSize, .zstdWindow, .fileSize, .tableSize, .extensionHeader, .documentSize: true
     case .layerRatio, .entries, .sparseSegments, .layers: false
     }
   }
@@ -60,7 +62,7 @@ enum Limit: String, CaseIterable {
     // A table of a layer points into its segments with 32 bits.
     case .sparseSegments: UInt64(UInt32.max)
     case .extensionHeader: 1 << 30
-    case .layerSize, .layerRatio, .fileSize: UInt64(Int64.max)
+    case .layerSize, .layerRatio, .fileSize, .tableSize: UInt64(Int64.max)
     }
   }
 
@@ -76,6 +78,7 @@ extension Limits {
       case .zstdWindow: layers.compression.zstdWindowByteCount
       case .fileSize: layers.tar.fileSize
       case .entries: UInt64(layers.tree.entryCount)
+      case .tableSize: UInt64(layers.tree.tableByteCount)
       case .extensionHeader: UInt64(layers.tar.specialHeader)
       case .sparseSegments: UInt64(layers.tar.sparseSegments)
       case .documentSize: documents.documentByteCount
@@ -90,6 +93,7 @@ extension Limits {
       case .zstdWindow: layers.compression.zstdWindowByteCount = newValue
       case .fileSize: layers.tar.fileSize = newValue
       case .entries: layers.tree.entryCount = count
+      case .tableSize: layers.tree.tableByteCount = count
       case .extensionHeader: layers.tar.setSpecialHeader(count)
       case .sparseSegments: layers.tar.setSparseSegments(count)
       case .documentSize: documents.documentByteCount = newValue

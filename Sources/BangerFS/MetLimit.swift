@@ -67,6 +67,8 @@ extension MetLimit {
     switch error {
     case .tooManyEntries(let limit, _), .tooManyFiles(let limit):
       self.init(limit: .entries, value: UInt64(limit))
+    case .tooManyTableBytes(let limit, _):
+      self.init(limit: .tableSize, value: UInt64(limit))
     default: return nil
     }
   }

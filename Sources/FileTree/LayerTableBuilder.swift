@@ -52,7 +52,7 @@ package struct LayerTableBuilder: Sendable {
   /// For a whiteout `path` is the path it hides; for an opaque mark, the directory it is about.
   /// A file's data blocks are counted as if no stored byte were zero, until `setDataBlocks` says more.
   ///
-  /// - Throws: `.tooManyEntries`, `.tableTooLarge`; `.emptySymbolicLink` and `.invalidPath` for
+  /// - Throws: `.tooManyEntries`, `.tooManyTableBytes`, `.tableTooLarge`; `.emptySymbolicLink` and `.invalidPath` for
   ///   targets of symbolic links that no Linux file system can hold.
   package mutating func append(
     _ content: EntryContent,
@@ -86,6 +86,15 @@ package struct LayerTableBuilder: Sendable {
       throw .tooManyEntries(limit: limits.entryCount, member: member)
     }
     entries.append(entry)
+    if byteCount > limits.tableByteCount {
+      throw .tooManyTableBytes(limit: limits.tableByteCount, member: member)
+    }
+  }
+
+  /// The bytes of the table so far.
+  private var byteCount: Int {
+    entries.count * MemoryLayout<LayerEntry>.stride
+      + segments.count * MemoryLayout<DataSegment>.stride + bytes.count
   }
 
   private mutating func setContent(
@@ -176,12 +185,24 @@ package struct LayerTableBuilder: Sendable {
     entries[index].dataRuns = runs
   }
 
-  /// The table of everything added so far.
-  package func table() throws(TreeError) -> LayerTable {
-    try LayerTable(
-      entries: FlatArray(entries),
-      segments: FlatArray(segments),
-      bytes: FlatArray(bytes)
+  /// The table of everything added so far, which the builder then no longer has.
+  ///
+  /// Hands over one pool after another, as a layer of millions of files must not be held twice.
+  package mutating func table() throws(TreeError) -> LayerTable {
+    directories = [:]
+    lastDirectory = ([], .none)
+    return try LayerTable(
+      entries: Self.take(&entries),
+      segments: Self.take(&segments),
+      bytes: Self.take(&bytes)
     )
+  }
+
+  private static func take<Element: BitwiseCopyable>(
+    _ elements: inout [Element]
+  ) -> FlatArray<Element> {
+    let array = FlatArray(elements)
+    elements = []
+    return array
   }
 }

@@ -20,11 +20,39 @@ enum PathEnd<Place> {
   case tooManyLinks
   /// Deeper below the root than any path in normal form can say.
   case tooDeep
+  /// This walk and those before it read more targets of links than `LinkBudget` allows.
+  case overBudget
+}
+
+/// How many bytes of links' targets the walks of a whole merge may read.
+///
+/// Whoever holds it counts up the same number.
+final class LinkBudget {
+  /// Grows with the entries that are read: see `TreeLimits`.
+  private(set) var limit: UInt64
+  private var used: UInt64 = 0
+
+  init(_ limits: TreeLimits) {
+    limit = UInt64(limits.linkByteCount)
+  }
+
+  /// Makes room for a layer that is about to be read.
+  func admit(entryCount: Int) {
+    // Of at most 2³¹ entries, in at most 2¹⁶ layers that are each read twice.
+    limit += UInt64(entryCount) * UInt64(TreeLimits.linkBytesPerEntry)
+  }
+
+  /// Whether so many bytes more are within the bound.
+  fileprivate func take(_ byteCount: UInt32) -> Bool {
+    used = min(used, limit) + UInt64(byteCount)
+    return used <= limit
+  }
 }
 
 /// The bytes that paths consist of, and the walk along them.
 struct PathWalk {
   let pools: [FlatArray<UInt8>]
+  let budget: LinkBudget
 
   /// MAXSYMLINKS of Linux.
   static let linkLimit = 40
@@ -58,6 +86,7 @@ struct PathWalk {
       case .link(let target):
         linkCount += 1
         if linkCount > Self.linkLimit { return .tooManyLinks }
+        if !budget.take(target.range.count) { return .overBudget }
         if isAbsolute(target) { ancestors = [root] }
         pending += reversedComponents(of: target)
       }

@@ -77,7 +77,7 @@ extension TreeBuilder {
     let node = try place(end, entry)
     if node == DraftTree.root { return }
     own.setAttributes(of: node, layer: layer, entry: UInt32(position))
-    if watch != nil { noticeAttributes(of: node, by: entry) }
+    if watch != nil { try noticeAttributes(of: node, by: entry) }
   }
 
   /// Refuses a file in a directory's place.

@@ -12,10 +12,10 @@ extension TreeBuilder {
   ) throws(TreeError) {
     if table.slice(entry.payload).array == table.path(of: entry) {
       warn(.linkToItself, entry)
-      if watch != nil { noticeIgnored(entry, as: name, in: directory) }
+      if watch != nil { try noticeIgnored(entry, as: name, in: directory) }
       return
     }
-    if let node = earlierTarget(of: entry) {
+    if let node = try earlierTarget(of: entry) {
       try requireFile(own.kind(of: node), entry)
       compareAttributes(of: entry, with: own.nodes[Int(node)])
       try replace(name, in: directory, by: node, entry)
@@ -55,7 +55,7 @@ extension TreeBuilder {
   }
 
   /// The link's target as the layer alone has it so far.
-  private func earlierTarget(of entry: LayerEntry) -> UInt32? {
+  private func earlierTarget(of entry: LayerEntry) throws(TreeError) -> UInt32? {
     let end = paths.end(
       of: PooledName(layer: layer, range: entry.payload),
       from: DraftTree.root
@@ -71,8 +71,7 @@ extension TreeBuilder {
       else { return .nowhere }
       return .link(target: target(of: merged.nodes[Int(lower)]))
     }
-    if case .place(let node) = end { return node }
-    return nil
+    return try found(end, entry)
   }
 
   /// The last component of a link's target is not followed: a symbolic link can have two names.
@@ -110,7 +109,7 @@ extension TreeBuilder {
       while let place = chain.last {
         let next = try settle(place)
         if let next {
-          guard waiting.insert(next).inserted else { throw missing(place) }
+          guard waiting.insert(next).inserted else { throw loop(place) }
           chain.append(next)
         } else {
           deferredLinks[place] = nil
@@ -142,7 +141,7 @@ extension TreeBuilder {
     // Settled already, or overtaken by a later entry of the same name.
     guard let position = deferredLinks[place] else { return nil }
     let entry = table.entries[position]
-    switch target(of: entry) {
+    switch try target(of: entry) {
     case .waits(let other):
       return other
     case .found(let found) where found.own != DraftTree.none:
@@ -156,7 +155,7 @@ extension TreeBuilder {
     case .found(let found):
       try link(place, to: found.lower, entry)
     case .missing:
-      guard let hidden = hiddenTarget(of: entry) else { throw missing(place) }
+      guard let hidden = try hiddenTarget(of: entry) else { throw missing(place) }
       warn(.linkToHiddenTarget, entry)
       try link(place, to: hidden, entry)
     }
@@ -183,8 +182,18 @@ extension TreeBuilder {
     )
   }
 
+  private func loop(_ place: Int) -> TreeError {
+    let entry = table.entries[deferredLinks[place] ?? 0]
+    return .hardLinkLoop(
+      path: table.path(of: entry),
+      target: table.slice(entry.payload).array,
+      layer: Int(layer),
+      member: entry.header
+    )
+  }
+
   /// The link's target in the whole layer, laid over the layers below.
-  private func target(of entry: LayerEntry) -> Target {
+  private func target(of entry: LayerEntry) throws(TreeError) -> Target {
     var waitsFor: Int?
     let end = paths.end(
       of: PooledName(layer: layer, range: entry.payload),
@@ -206,12 +215,11 @@ extension TreeBuilder {
       return step(to: found, merged.nodes[Int(lower)], isLast: isLast)
     }
     if let waitsFor { return .waits(for: waitsFor) }
-    if case .place(let found) = end { return .found(found) }
-    return .missing
+    return try found(end, entry).map(Target.found) ?? .missing
   }
 
   /// The link's target in the layers below as they were before this one.
-  private func hiddenTarget(of entry: LayerEntry) -> UInt32? {
+  private func hiddenTarget(of entry: LayerEntry) throws(TreeError) -> UInt32? {
     let end = paths.end(
       of: PooledName(layer: layer, range: entry.payload),
       from: DraftTree.root
@@ -221,7 +229,6 @@ extension TreeBuilder {
       }
       return step(to: node, merged.nodes[Int(node)], isLast: isLast)
     }
-    if case .place(let node) = end { return node }
-    return nil
+    return try found(end, entry)
   }
 }

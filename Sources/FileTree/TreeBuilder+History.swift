@@ -8,7 +8,8 @@ extension TreeBuilder {
   ///
   /// Merges as `merge` does with the same arguments. Of one layer at most some hundred events are told.
   ///
-  /// - Throws: what `merge` throws.
+  /// - Throws: what `merge` throws. Telling which links the members were led through has a bound as
+  ///   large as that of leading them, and beyond it `.tooManyLinkBytes` too.
   package static func history(
     of path: [UInt8],
     in layers: [LayerTable],
@@ -85,7 +86,7 @@ extension TreeBuilder {
     in directory: UInt32,
     by entry: LayerEntry,
     displacing: Bool
-  ) {
+  ) throws(TreeError) {
     guard let level = watchedLevel(of: name, in: directory) else { return }
     var placement = PathWatch.Placement(entry: entry, level: level, displaces: displacing)
     if node != DraftTree.none, own.kind(of: node) == .directory {
@@ -97,19 +98,26 @@ extension TreeBuilder {
     let isOnTheWay = placement.isImplied && level < watch?.components.count ?? 0
     let isFree = lowerNode(name, in: directory).map { merged.kind(of: $0) == .directory } ?? true
     if isOnTheWay, isFree, !displacing { return }
-    note(placement)
+    try note(placement)
   }
 
   /// Notes that an entry gave attributes to a directory of the layer's own tree.
-  mutating func noticeAttributes(of directory: UInt32, by entry: LayerEntry) {
+  mutating func noticeAttributes(
+    of directory: UInt32,
+    by entry: LayerEntry
+  ) throws(TreeError) {
     guard let level = watch?.levels[directory] else { return }
-    note(PathWatch.Placement(entry: entry, level: level))
+    try note(PathWatch.Placement(entry: entry, level: level))
   }
 
   /// Notes that an entry for `name` in a directory of the layer's own tree has no effect.
-  mutating func noticeIgnored(_ entry: LayerEntry, as name: PooledName, in directory: UInt32) {
+  mutating func noticeIgnored(
+    _ entry: LayerEntry,
+    as name: PooledName,
+    in directory: UInt32
+  ) throws(TreeError) {
     guard let level = watchedLevel(of: name, in: directory) else { return }
-    note(PathWatch.Placement(entry: entry, level: level, isIgnored: true))
+    try note(PathWatch.Placement(entry: entry, level: level, isIgnored: true))
   }
 
   private func watchedLevel(of name: PooledName, in directory: UInt32) -> Int? {
@@ -119,7 +127,7 @@ extension TreeBuilder {
     return level + 1
   }
 
-  private mutating func note(_ placement: PathWatch.Placement) {
+  private mutating func note(_ placement: PathWatch.Placement) throws(TreeError) {
     var placement = placement
     let path = table.path(of: placement.entry)
     let direct = watch?.prefix(placement.level) ?? []
@@ -128,7 +136,7 @@ extension TreeBuilder {
       // An added layer's directory may itself have been led somewhere.
       let entry = placement.entry
       let last = entry.kind == .directory ? PooledName(layer: layer, range: entry.name) : nil
-      placement.links = links(on: entry.directory, then: last, from: DraftTree.root) {
+      placement.links = try links(of: entry, then: last, from: DraftTree.root) {
         (directory, name) in
         self.step(name, in: directory)
       }
@@ -153,11 +161,11 @@ extension TreeBuilder {
 
   /// The symbolic links that a path of the layer leads through.
   private func links<Place>(
-    on directory: PoolRange,
+    of entry: LayerEntry,
     then last: PooledName? = nil,
     from root: Place,
     step: (Place, PooledName) -> PathStep<Place>
-  ) -> [PassedLink] {
+  ) throws(TreeError) -> [PassedLink] {
     // How the walk came to each place: from which other one, and by which name.
     var ways: [(from: Int, name: PooledName)] = []
     var links: [PassedLink] = []
@@ -170,8 +178,8 @@ extension TreeBuilder {
       }
       return Array(names.reversed().joined(separator: [UInt8(ascii: "/")]))
     }
-    _ = paths.end(
-      of: PooledName(layer: layer, range: directory),
+    let end = watchedPaths.end(
+      of: PooledName(layer: layer, range: entry.directory),
       then: last,
       from: (place: root, way: -1)
     ) { (at, name, _) in
@@ -187,6 +195,7 @@ extension TreeBuilder {
         return .link(target: target)
       }
     }
+    if case .overBudget = end { throw tooManyLinkBytes(watchedPaths, entry) }
     return links
   }
 }
@@ -196,16 +205,17 @@ extension TreeBuilder {
 extension TreeBuilder {
   /// Notes what whiteouts and opaque marks are about to do to the watched path.
   ///
-  /// `directories` are those that they are about, in the layers below, or `DraftTree.none`.
-  mutating func notice(_ hiding: [LayerEntry], in directories: [UInt32]) {
+  /// `directories` are those that they are about.
+  mutating func notice(_ hiding: [LayerEntry], in directories: [Sides?]) throws(TreeError) {
     let lower = chain(in: merged)
     let levels = Dictionary(lower.indices.map { (lower[$0], $0) }) { first, _ in first }
     for (entry, directory) in zip(hiding, directories) {
-      guard let effect = effect(of: entry, at: levels[directory], lower) else { continue }
+      let level = directory.flatMap { levels[$0.lower] }
+      guard let effect = effect(of: entry, in: directory, at: level, lower) else { continue }
       var hiding = PathWatch.Hiding(entry: entry, effect: effect)
       if !(watch?.path ?? []).starts(with: table.path(of: entry)) {
         let root = Sides(own: DraftTree.root, lower: DraftTree.root)
-        hiding.links = links(on: entry.directory, from: root) { (sides, name) in
+        hiding.links = try links(of: entry, from: root) { (sides, name) in
           self.step(name, from: sides)
         }
       }
@@ -217,6 +227,7 @@ extension TreeBuilder {
   /// along that path.
   private func effect(
     of entry: LayerEntry,
+    in directory: Sides?,
     at level: Int?,
     _ lower: [UInt32]
   ) -> PathWatch.Hiding.Effect? {
@@ -236,7 +247,7 @@ extension TreeBuilder {
     guard let last = components.last, entry.kind == .whiteout, hasName(of: last, entry),
       table.path(of: entry) == watch?.path ?? []
     else { return nil }
-    return self.directory(of: entry) == nil ? .nowhere : .nothing
+    return directory == nil ? .nowhere : .nothing
   }
 
   private func hasName(of component: PooledName, _ entry: LayerEntry) -> Bool {

@@ -12,6 +12,9 @@ extension TreeBuilder {
     own.setLower(of: DraftTree.root, to: lowerRoot)
     lastParent = nil
     deferredLinks = [:]
+    hiddenDirectories = []
+    paths.budget.admit(entryCount: table.entries.count)
+    watchedPaths.budget.admit(entryCount: table.entries.count)
     watch?.beginReading()
     for position in table.entries.indices {
       try put(position, table.entries[position])
@@ -25,10 +28,13 @@ extension TreeBuilder {
         throw .rootIsNotADirectory(layer: Int(layer), member: entry.header)
       }
       // The directory that an overlay was made from is not the root that it is laid over.
-      if role == .image { describeRoot(position, entry) }
+      if role == .image { try describeRoot(position, entry) }
       return
     }
     let directory = try parent(of: entry)
+    if !hiddenDirectories.isEmpty, hiddenDirectories.contains(directory) {
+      warn(.belowWhiteoutName, entry)
+    }
     let name = PooledName(layer: layer, range: entry.name)
     switch kind {
     case .directory: try putDirectory(position, entry, as: name, in: directory)
@@ -44,11 +50,11 @@ extension TreeBuilder {
     }
   }
 
-  private mutating func describeRoot(_ position: Int, _ entry: LayerEntry) {
+  private mutating func describeRoot(_ position: Int, _ entry: LayerEntry) throws(TreeError) {
     let isAgain = own.nodes[Int(DraftTree.root)].entry != Node.implicitEntry
     if isAgain { warn(.duplicateEntry, entry) }
     own.setAttributes(of: DraftTree.root, layer: layer, entry: UInt32(position))
-    if watch != nil { noticeAttributes(of: DraftTree.root, by: entry) }
+    if watch != nil { try noticeAttributes(of: DraftTree.root, by: entry) }
   }
 
   private mutating func putDirectory(
@@ -60,7 +66,7 @@ extension TreeBuilder {
     if let node = own.node(name, in: directory), own.kind(of: node) == .directory {
       if own.nodes[Int(node)].entry != Node.implicitEntry { warn(.duplicateEntry, entry) }
       own.setAttributes(of: node, layer: layer, entry: UInt32(position))
-      if watch != nil { noticeAttributes(of: node, by: entry) }
+      if watch != nil { try noticeAttributes(of: node, by: entry) }
       return
     }
     if role != .image, own.node(name, in: directory) == nil,
@@ -102,7 +108,7 @@ extension TreeBuilder {
       warn(.duplicateEntry, entry)
       lastParent = nil
     }
-    if watch != nil { notice(node, as: name, in: directory, by: entry, displacing: displaces) }
+    if watch != nil { try notice(node, as: name, in: directory, by: entry, displacing: displaces) }
     return place
   }
 
@@ -114,12 +120,16 @@ extension TreeBuilder {
   ) throws(TreeError) -> UInt32 {
     let lower = lowerNode(name, in: directory)
     let continues = lower.map { merged.kind(of: $0) == .directory } ?? false
-    return try own.addNode(
+    let node = try own.addNode(
       .directory,
       layer: layer,
       entry: entry,
       lower: continues ? lower ?? DraftTree.none : DraftTree.none
     )
+    if own.bytes(of: name).hasPrefix(".wh.") || hiddenDirectories.contains(directory) {
+      hiddenDirectories.insert(node)
+    }
+    return node
   }
 
   /// What the layers below have as `name` in the directory of the same path.
@@ -164,7 +174,27 @@ extension TreeBuilder {
         layer: Int(layer),
         member: entry.header
       )
+    case .overBudget:
+      throw tooManyLinkBytes(paths, entry)
     }
+  }
+
+  /// Where a path leads that need not lead anywhere.
+  func found<Place>(_ end: PathEnd<Place>, _ entry: LayerEntry) throws(TreeError) -> Place? {
+    switch end {
+    case .place(let place): return place
+    case .overBudget: throw tooManyLinkBytes(paths, entry)
+    case .nowhere, .tooManyLinks, .tooDeep: return nil
+    }
+  }
+
+  func tooManyLinkBytes(_ paths: PathWalk, _ entry: LayerEntry) -> TreeError {
+    .tooManyLinkBytes(
+      limit: paths.budget.limit,
+      path: table.path(of: entry),
+      layer: Int(layer),
+      member: entry.header
+    )
   }
 
   /// Where a parent directory's name leads; it is made where it is missing.

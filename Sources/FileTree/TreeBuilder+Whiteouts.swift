@@ -7,10 +7,12 @@ extension TreeBuilder {
   /// Applies the layer's whiteouts and opaque marks to the layers below.
   ///
   /// `own` is the layer read alone.
-  mutating func hideLowerNames(_ hiding: [LayerEntry]) {
+  mutating func hideLowerNames(_ hiding: [LayerEntry]) throws(TreeError) {
     // Resolve all of them before the first takes effect: one must not depend on another.
-    let directories = hiding.map { directory(of: $0)?.lower ?? DraftTree.none }
-    if watch != nil { notice(hiding, in: directories) }
+    var found: [Sides?] = []
+    for entry in hiding { found.append(try directory(of: entry)) }
+    if watch != nil { try notice(hiding, in: found) }
+    let directories = found.map { $0?.lower ?? DraftTree.none }
     var emptied: Set<UInt32> = []
     for (entry, directory) in zip(hiding, directories) where directory != DraftTree.none {
       if entry.kind == .whiteout {
@@ -22,7 +24,7 @@ extension TreeBuilder {
         }
       }
     }
-    for entry in hiding where directory(of: entry) == nil {
+    for entry in hiding where try directory(of: entry) == nil {
       warn(.whiteoutWithoutDirectory, entry)
     }
   }
@@ -34,15 +36,14 @@ extension TreeBuilder {
   }
 
   /// The directory that a whiteout or opaque mark is about; `nil` when it is gone or none.
-  func directory(of entry: LayerEntry) -> Sides? {
+  func directory(of entry: LayerEntry) throws(TreeError) -> Sides? {
     let end = paths.end(
       of: PooledName(layer: layer, range: entry.directory),
       from: Sides(own: DraftTree.root, lower: DraftTree.root)
     ) { (sides, name, _) in
       step(name, from: sides)
     }
-    if case .place(let sides) = end { return sides }
-    return nil
+    return try found(end, entry)
   }
 
   /// A link of this layer is followed, unless it takes the place of a lower directory: what is hidden

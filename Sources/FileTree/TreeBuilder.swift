@@ -18,6 +18,9 @@ package struct TreeBuilder {
   let lowerLinks: LowerLinkPolicy
   let limits: TreeLimits
   let paths: PathWalk
+  /// The same paths, for telling which links they lead through: counted apart, so that a merge that
+  /// somebody watches is bounded like any other.
+  let watchedPaths: PathWalk
   var warnings = TreeWarnings()
   /// The layers applied so far, as one.
   var merged: DraftTree
@@ -31,6 +34,8 @@ package struct TreeBuilder {
   var lastParent: (range: PoolRange, node: UInt32)?
   /// Hard links whose targets have not come yet: the link's entry by its name's place in `own`.
   var deferredLinks: [Int: Int] = [:]
+  /// Directories of `own` that are not shown, as a name on their path begins with `.wh.`.
+  var hiddenDirectories: Set<UInt32> = []
   /// The path that somebody asks about; nobody does in an ordinary merge.
   var watch: PathWatch?
 
@@ -76,7 +81,8 @@ package struct TreeBuilder {
     self.limits = limits
     watch = path.map { PathWatch(path: $0, layerCount: layers.count) }
     let pools = layers.map(\.bytes) + (watch.map { [$0.pool] } ?? [])
-    paths = PathWalk(pools: pools)
+    paths = PathWalk(pools: pools, budget: LinkBudget(limits))
+    watchedPaths = PathWalk(pools: pools, budget: LinkBudget(limits))
     merged = DraftTree(pools: pools, limits: limits)
     own = DraftTree(pools: pools, limits: limits)
   }
@@ -90,7 +96,7 @@ package struct TreeBuilder {
       // Whiteouts act before any entry, but go where the layer's own links lead: read it twice.
       try read(over: DraftTree.none)
       warnings.forget(layer: Int(index))
-      hideLowerNames(hiding)
+      try hideLowerNames(hiding)
     }
     try read(over: DraftTree.root)
     try linkDeferred()

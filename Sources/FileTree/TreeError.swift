@@ -7,6 +7,8 @@ package enum TreeError: Error, Hashable, Sendable {
   case malformedTable(entry: Int)
   /// More names, paths and attributes than 4 GiB.
   case tableTooLarge
+  /// A table of more bytes than `TreeLimits` allows.
+  case tooManyTableBytes(limit: Int, member: TarOffset)
   /// The tree, or one layer of it, is too large for numbers of 32 bits, or has too many layers for
   /// one of 16.
   case treeTooLarge
@@ -24,10 +26,14 @@ package enum TreeError: Error, Hashable, Sendable {
   /// A hard link to a path that neither this layer nor a lower one has.
   case hardLinkTargetMissing(path: [UInt8], target: [UInt8], layer: Int, member: TarOffset)
   case hardLinkToDirectory(path: [UInt8], target: [UInt8], layer: Int, member: TarOffset)
+  /// A hard link whose target is, by way of others, the link itself.
+  case hardLinkLoop(path: [UInt8], target: [UInt8], layer: Int, member: TarOffset)
   /// Symbolic links of one layer that lead to each other without end.
   case symbolicLinkLoop(path: [UInt8], layer: Int, member: TarOffset)
   /// Behind symbolic links the path is longer than any may be.
   case pathBehindLinksTooLong(path: [UInt8], layer: Int, member: TarOffset)
+  /// Up to this member, paths lead through more bytes of links' targets than `TreeLimits` allows.
+  case tooManyLinkBytes(limit: UInt64, path: [UInt8], layer: Int, member: TarOffset)
   /// An added layer's path leads through a symbolic link of the image that is not to be followed.
   case lowerSymbolicLink(
     path: [UInt8],
@@ -60,6 +66,8 @@ extension TreeError: CustomStringConvertible {
     case .tableTooLarge: "more names and attributes than one layer's table can hold"
     case .treeTooLarge: "more names and attributes than one tree can hold"
     case .tooManyEntries(let limit, _): "more than \(limit) entries in one layer"
+    case .tooManyTableBytes(let limit, _):
+      "more than \(limit) bytes of entries, names, attributes and sparse files' runs in one layer"
     case .tooManyFiles(let limit): "more than \(limit) files or names in one tree"
     case .invalidPath(let problem, let path, _): "\(raw(path)): \(problem)"
     case .malformedWhiteout(let path, _): "\(raw(path)): whiteout that names nothing"
@@ -69,10 +77,15 @@ extension TreeError: CustomStringConvertible {
       "\(printable(path)): hard link to \(printable(target)), which does not exist"
     case .hardLinkToDirectory(let path, let target, _, _):
       "\(printable(path)): hard link to the directory \(printable(target))"
+    case .hardLinkLoop(let path, let target, _, _):
+      "\(printable(path)): hard link to \(printable(target)), which leads back to it"
     case .symbolicLinkLoop(let path, _, _):
       "\(printable(path)): too many levels of symbolic links"
     case .pathBehindLinksTooLong(let path, _, _):
       "\(printable(path)): leads to a path over \(EntryPath.pathLimit) bytes"
+    case .tooManyLinkBytes(let limit, let path, _, _):
+      "\(printable(path)): paths up to here lead through more than \(limit) bytes of symbolic "
+        + "links' targets"
     case .lowerSymbolicLink(let path, let link, let target, _, _):
       "\(printable(path)): \(printable(link)) is a symbolic link to "
         + "\(EscapedBytes.string(target)) in the image"
@@ -91,12 +104,13 @@ extension TreeError: CustomStringConvertible {
   /// The layer, counted from the base, in which the merge met the error.
   package var layer: Int? {
     switch self {
-    case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyEntries, .tooManyFiles,
-      .invalidPath, .malformedWhiteout, .emptySymbolicLink, .malformedOwnerRange,
+    case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyEntries, .tooManyTableBytes,
+      .tooManyFiles, .invalidPath, .malformedWhiteout, .emptySymbolicLink, .malformedOwnerRange,
       .overlappingOwnerRanges, .ownerNotMapped:
       nil
     case .rootIsNotADirectory(let layer, _), .symbolicLinkLoop(_, let layer, _),
-      .pathBehindLinksTooLong(_, let layer, _),
+      .pathBehindLinksTooLong(_, let layer, _), .tooManyLinkBytes(_, _, let layer, _),
+      .hardLinkLoop(_, _, let layer, _),
       .hardLinkTargetMissing(_, _, let layer, _), .hardLinkToDirectory(_, _, let layer, _),
       .lowerSymbolicLink(_, _, _, let layer, _), .directoryInTheWay(_, let layer, _),
       .parentIsNotADirectory(_, _, let layer, _):
@@ -110,7 +124,9 @@ extension TreeError: CustomStringConvertible {
     case .malformedTable, .tableTooLarge, .treeTooLarge, .tooManyFiles, .malformedOwnerRange,
       .overlappingOwnerRanges, .ownerNotMapped:
       nil
-    case .tooManyEntries(_, let member), .invalidPath(_, _, let member),
+    case .tooManyEntries(_, let member), .tooManyTableBytes(_, let member),
+      .invalidPath(_, _, let member), .tooManyLinkBytes(_, _, _, let member),
+      .hardLinkLoop(_, _, _, let member),
       .malformedWhiteout(_, let member),
       .rootIsNotADirectory(_, let member), .emptySymbolicLink(_, let member),
       .pathBehindLinksTooLong(_, _, let member),
@@ -143,9 +159,5 @@ extension TreeError: CustomStringConvertible {
 
   private func printable(_ path: [UInt8]) -> String { "/" + raw(path) }
 
-  /// Enough to know it by: a path may have 64 KiB, or, where that is the error, a megabyte.
-  private func raw(_ path: [UInt8]) -> String {
-    let limit = 512
-    return EscapedBytes.string(path.prefix(limit)) + (path.count > limit ? "…" : "")
-  }
+  private func raw(_ path: [UInt8]) -> String { EscapedBytes.path(path) }
 }

@@ -9,6 +9,26 @@ package struct TreeLimits: Equatable, Sendable {
   /// names are some 4 GiB. One path of 64 KiB makes 32,000 directories and compresses to 150 bytes.
   package var entryCount = 1 << 24
 
+  /// Bytes of one layer's table, that is of its entries, of their names, paths, targets and attributes,
+  /// and of the segments of its sparse files: 2 GiB.
+  ///
+  /// As many entries as there may be, of 88 bytes, with 40 bytes of names for each:
+  /// 2²⁴ × (88 + 40) = 2³¹. A layer of a million files needs a tenth of that. Without it, a zstd blob
+  /// of 89 KB held twelve million segments of 24 bytes, and attributes took three bytes for each of
+  /// the tar stream's.
+  package var tableByteCount = 1 << 31
+
+  /// Bytes of symbolic links' targets that paths of all layers together may lead through: 4 MiB, and
+  /// `linkBytesPerEntry` for each entry.
+  ///
+  /// A path may lead through 40 links with targets of 4 KiB, so that a member of 512 bytes, which
+  /// compresses to next to nothing, costs as much as 160 KiB: this is less than a second of it. Where `/lib`
+  /// leads to `usr/lib`, a file below it takes 7 bytes.
+  package var linkByteCount = 1 << 22
+
+  /// Nine times `usr/lib`: images whose files all lie behind links never come to an end of it.
+  package static let linkBytesPerEntry = 64
+
   /// What `entryCount` may be raised to: 2³¹, since nodes and names are numbered in 32 bits, of which
   /// the last number means none.
   package static let largestEntryCount = 1 << 31

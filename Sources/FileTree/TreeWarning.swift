@@ -26,6 +26,8 @@ package struct TreeWarning: Hashable, Sendable {
     case linkAttributesIgnored = "link-attributes-ignored"
     /// A character device 0:0. Overlay file systems mean a whiteout by it; here it is a device.
     case nullDevice = "null-device"
+    /// A member below a name that begins with `.wh.`: nothing of it is shown.
+    case belowWhiteoutName = "below-whiteout-name"
   }
 
   package var kind: Kind
@@ -47,6 +49,7 @@ extension TreeWarning.Kind {
     case .linkToItself: "hard link to itself ignored"
     case .linkAttributesIgnored: "owner, mode, time or attributes of a hard link ignored"
     case .nullDevice: "character device 0:0 kept as a device"
+    case .belowWhiteoutName: "below a name that begins with .wh.; not shown"
     }
   }
 }

@@ -82,7 +82,8 @@ struct HostLayerBuilder {
     table.setDataBlocks(content.counter.blocks, runs: content.counter.runs, ofEntry: entry)
   }
 
-  func layer(
+  /// The layer of all entries so far, which the builder then no longer has.
+  mutating func layer(
     as role: LayerRole,
     in scratch: ScratchFile,
     names: [String],

@@ -184,7 +184,7 @@ package struct LayerIndexer: ~Copyable {
     return try index(seekTable, diffID: actual, blobByteCount: blobByteCount)
   }
 
-  private func index(
+  private mutating func index(
     _ seekTable: SeekTable,
     diffID: Digest,
     blobByteCount: UInt64

@@ -78,6 +78,14 @@ struct LimitTests {
       raised: "entries=8"
     ),
     LimitRow(
+      testDescription: "the table of a layer",
+      lowered: "table-size=200",
+      layers: [plain(.file("a"), .file("b"), .file("c"))],
+      message: "more than 200 bytes of entries, names, attributes and sparse files' runs in one "
+        + "layer (member at tar byte 1024)",
+      raised: "table-size=400"
+    ),
+    LimitRow(
       testDescription: "an extension header",
       layers: [plain(remark(3 << 19), .file("a"))],
       message: "tar: extension header is larger than 1048576 bytes at tar byte 0",
@@ -221,7 +229,7 @@ struct LimitTests {
       try place.run("ls", reference),
       is: .failure(
         65,
-        "\(layout)/index.json: 5000000 bytes, more than 4194304",
+        "index.json: 5000000 bytes, more than 4194304",
         hint: Self.hint("document-size=5000000")
       )
     )
@@ -295,8 +303,8 @@ struct LimitTests {
     #expect(
       settings == [
         "layer-size=64G", "layer-ratio=1100", "zstd-window=128M", "file-size=1T",
-        "entries=16777216", "extension-header=1M", "sparse-segments=1048576", "document-size=4M",
-        "layers=1000",
+        "entries=16777216", "table-size=2G", "extension-header=1M", "sparse-segments=1048576",
+        "document-size=4M", "layers=1000",
       ]
     )
     #expect(lines.filter { $0.count > 80 || $0.split(separator: " ").count < 4 } == [])

@@ -32,6 +32,19 @@ struct RowTests {
     try WitnessedImage(row.layers.archives, row.lowerLinks).check(row, nil)
   }
 
+  @Test func `U32: the layer that comes twice is one blob`() throws {
+    let row = try #require(TreeRow.merges.first { $0.name == "U32 the same layer twice" })
+    let place = try Workplace()
+    let output = try place.succeed(
+      try place.start(["layers", "--format", "json", try place.image(row.layers.archives)])
+    )
+    let layers = try #require(try JSONText.object(output)["layers"] as? [[String: Any]])
+    let digests = layers.compactMap { $0["digest"] as? String }
+    #expect(digests.count == 4)
+    #expect(digests[1] == digests[3])
+    #expect(Set(digests).count == 3)
+  }
+
   @Test func `no two rows have one name`() {
     let names =
       Self.all.map(\.name) + FailureRow.merges.map(\.name) + ArchiveFailure.all.map(\.name)

@@ -247,6 +247,11 @@ struct WarningTests {
       [.characterDevice("n", major: 0, minor: 0)],
       "null-device: character device 0:0 kept as a device, first at tar byte 0, /n"
     ),
+    WarningRow(
+      [.file(".wh.a/b"), .file("c/.wh..wh..opq/d")],
+      "below-whiteout-name: below a name that begins with .wh.; not shown (2 times), "
+        + "first at tar byte 0, /.wh.a/b"
+    ),
   ]
 
   /// Base first, and next to it those that need something of it to be there still.

@@ -49,6 +49,118 @@ struct HostileLayerTests {
     }
   }
 
+  /// A chain of 39 links, each with a target of 1,003 bytes, from `L0` to the root.
+  private static let longLinks: [LayerMember] = (0..<39).map { number in
+    let next = number < 38 ? "L\(number + 1)" : "."
+    let target = bytes(next) + bytes(String(repeating: "/", count: 1003 - next.count))
+    return .symlink(PathBytes("L\(number)"), to: PathBytes(target))
+  }
+  private static let walkByteCount = UInt64(
+    longLinks.reduce(0) { count, member in
+      if case .symbolicLink(let target) = member.what { count + target.count } else { count }
+    }
+  )
+
+  private static var tightLimits: TreeLimits {
+    var limits = TreeLimits()
+    limits.linkByteCount = 1 << 18
+    return limits
+  }
+
+  /// What the last layer asks for, the paths of its members, and how often each walks the chain.
+  static let walks: [(String, [[LayerMember]], UInt64)] = [
+    (
+      "parents in turns",
+      [longLinks + (0..<40).map { .file(PathBytes("L0/\($0 % 2)/f\($0)")) }], 1
+    ),
+    (
+      "links of a lower layer, followed",
+      [longLinks, (0..<40).map { .file(PathBytes("L0/\($0 % 2)/f\($0)")) }], 1
+    ),
+    (
+      "hard links to earlier members",
+      [longLinks + [.file("a")] + (0..<40).map { .hardLink(PathBytes("h\($0)"), to: "L0/a") }], 1
+    ),
+    (
+      "hard links that wait for the layer's end",
+      [[.file("a")], longLinks + (0..<40).map { .hardLink(PathBytes("h\($0)"), to: "L0/a") }], 2
+    ),
+    (
+      "whiteouts",
+      [longLinks + [.file("a")], (0..<40).map { _ in .whiteout("L0/a") }], 2
+    ),
+    (
+      "whiteouts behind the layer's own links",
+      [[.file("a")], longLinks + (0..<40).map { _ in .whiteout("L0/a") }], 2
+    ),
+  ]
+
+  /// Forty members would read 1.5 MB of targets, and a million of them, with longer ones, 160 GB.
+  @Test(arguments: walks)
+  func `walking links again and again ends in an error`(
+    what: String,
+    stack: [[LayerMember]],
+    times: UInt64
+  ) throws {
+    let layers = try stack.map(layer)
+    let policy = LowerLinkPolicy.follow
+    var thrown: TreeError?
+    do throws(TreeError) {
+      _ = try TreeBuilder.merge(layers, lowerLinks: policy, limits: Self.tightLimits)
+    } catch {
+      thrown = error
+    }
+    guard let found = thrown, case .tooManyLinkBytes(let limit, _, let number, let member) = found
+    else {
+      Issue.record("\(what): \(thrown.map { $0.description } ?? "merged")")
+      return
+    }
+    #expect(number == stack.count - 1)
+    // The budget is there in full, with what its entries add, and not more.
+    #expect(limit == 1 << 18 + 64 * UInt64(stack.joined().count))
+    let first = stack[number].count - 40
+    let before = UInt64(memberIndex(at: member) - first)
+    if times == 1 { #expect(before == limit / Self.walkByteCount) }
+    // Whoever watches meets the same bound.
+    #expect(throws: found) {
+      try TreeBuilder.history(
+        of: bytes("a"),
+        in: layers,
+        lowerLinks: policy,
+        limits: Self.tightLimits
+      )
+    }
+    _ = try TreeBuilder.merge(layers, lowerLinks: policy)
+    _ = try TreeBuilder.history(of: bytes("a"), in: layers, lowerLinks: policy)
+  }
+
+  /// With no more than each entry adds.
+  @Test func `an image whose files all lie behind links is merged`() throws {
+    var limits = TreeLimits()
+    limits.linkByteCount = 0
+    let links: [LayerMember] = [.symlink("lib", to: "usr/lib"), .symlink("bin", to: "/usr/bin")]
+    let files = (0..<20_000).flatMap { number -> [LayerMember] in
+      [
+        .file(PathBytes("lib/f\(number)"), bytes: number), .file(PathBytes("bin/f\(number)")),
+        .hardLink(PathBytes("bin/h\(number)"), to: PathBytes("lib/f\(number)")),
+        .whiteout(PathBytes("lib/old\(number)")),
+      ]
+    }
+    for stack in [[links + files], [links, files]] {
+      let layers = try stack.map(layer)
+      let tree = try TreeBuilder.merge(layers, lowerLinks: .follow, limits: limits).tree
+      #expect(try tree[tree.lookUp(bytes("usr/lib/f19999"))].size == 19_999)
+      #expect(try tree[tree.lookUp(bytes("usr/bin/h7"))].size == 7)
+      let history = try TreeBuilder.history(
+        of: bytes("usr/lib/f7"),
+        in: layers,
+        lowerLinks: .follow,
+        limits: limits
+      )
+      #expect(history.events.count == 1)
+    }
+  }
+
   @Test func `a directory of a hundred thousand names is sorted and searched`() throws {
     var generator = SeededGenerator(seed: 1)
     let names = (0..<100_000).map { "name-\($0)" }.shuffled(using: &generator)

@@ -101,6 +101,50 @@ struct TreeWarningTests {
     }
   }
 
+  static let largeEntries: [(EntryContent, [ExtendedAttribute], Int)] = [
+    (.directory, [], 0), (.symbolicLink(target: bytes("target")), [], 6),
+    (.hardLink(target: bytes("target")), [], 6),
+    (.regular(byteCount: 2, data: .zero, segments: [segment(0), segment(1)]), [], 2 * 24),
+    (.fifo, [ExtendedAttribute(name: bytes("user.a"), value: bytes("12345"))], 5 + 6 + 5),
+  ]
+
+  private static func segment(_ place: UInt64) -> DataSegment {
+    DataSegment(file: FileOffset(place), byteCount: 1, tar: TarOffset(place))
+  }
+
+  /// 88 bytes for each, and what it has beyond that.
+  @Test(arguments: largeEntries)
+  func `a layer's table has at most so many bytes`(
+    content: EntryContent,
+    attributes: [ExtendedAttribute],
+    byteCount: Int
+  ) throws {
+    let needed = 2 * (88 + 1 + byteCount)
+    for limit in [needed, needed - 1] {
+      var limits = TreeLimits()
+      limits.tableByteCount = limit
+      var builder = LayerTableBuilder(limits: limits)
+      func append(_ path: String, _ member: Int) throws(TreeError) {
+        try builder.append(
+          content,
+          at: bytes(path),
+          attributes: .implicitDirectory,
+          extendedAttributes: attributes,
+          member: memberOffset(member)
+        )
+      }
+      try append("a", 0)
+      if limit == needed {
+        try append("b", 1)
+        #expect(try builder.table().entries.count == 2)
+        #expect(builder.entryCount == 0)
+      } else {
+        let error = TreeError.tooManyTableBytes(limit: limit, member: memberOffset(1))
+        #expect(throws: error) { try append("b", 1) }
+      }
+    }
+  }
+
   @Test func `a tree has at most so many files and names`() throws {
     let path = Array(repeating: "d", count: 20).joined(separator: "/")
     let layers = [try layer([.file(PathBytes(path))])]

@@ -331,7 +331,7 @@ extension ReferenceMerge.OwnReading {
     guard let index = late[place] else { return }
     var found = find(target(of: index), [own, lower])
     while case .late(let other) = found {
-      guard other != place, !waiting.contains(other) else { throw missing(index) }
+      guard other != place, !waiting.contains(other) else { throw loop(index) }
       try makeLateLink(other, before, waiting.union([place]))
       found = find(target(of: index), [own, lower])
     }
@@ -377,20 +377,19 @@ extension ReferenceMerge.OwnReading {
   }
 
   private func missing(_ index: Int) -> TreeError {
-    .hardLinkTargetMissing(
-      path: members[index].path,
-      target: target(of: index),
-      layer: layer,
-      member: memberOffset(index)
-    )
+    error(TreeError.hardLinkTargetMissing, index)
   }
 
+  private func loop(_ index: Int) -> TreeError { error(TreeError.hardLinkLoop, index) }
+
   private func toDirectory(_ index: Int) -> TreeError {
-    .hardLinkToDirectory(
-      path: members[index].path,
-      target: target(of: index),
-      layer: layer,
-      member: memberOffset(index)
-    )
+    error(TreeError.hardLinkToDirectory, index)
+  }
+
+  private func error(
+    _ make: ([UInt8], [UInt8], Int, TarOffset) -> TreeError,
+    _ index: Int
+  ) -> TreeError {
+    make(members[index].path, target(of: index), layer, memberOffset(index))
   }
 }

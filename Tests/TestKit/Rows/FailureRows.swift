@@ -48,6 +48,20 @@ extension FailureRow {
     )
   }
 
+  private static func loop(
+    _ path: String,
+    _ target: String,
+    layer: Int = 0,
+    member: Int
+  ) -> TreeError {
+    .hardLinkLoop(
+      path: bytes(path),
+      target: bytes(target),
+      layer: layer,
+      member: memberOffset(member)
+    )
+  }
+
   private static func toDirectory(
     _ path: String,
     _ target: String,
@@ -115,8 +129,8 @@ extension FailureRow {
     FailureRow(
       name: "H6 to each other",
       layers: [[.hardLink("a", to: "b"), .hardLink("b", to: "a")]],
-      error: missing("b", "a", member: 1),
-      says: "/b: hard link to /a, which does not exist"
+      error: loop("b", "a", member: 1),
+      says: "/b: hard link to /a, which leads back to it"
     ),
     FailureRow(
       name: "H6 to each other, whatever lower layers have there",
@@ -124,14 +138,22 @@ extension FailureRow {
         [.file("a"), .file("b"), .file("c")],
         [.hardLink("a", to: "b"), .hardLink("b", to: "c"), .hardLink("c", to: "a")],
       ],
-      error: missing("c", "a", layer: 1, member: 2),
-      says: "/c: hard link to /a, which does not exist"
+      error: loop("c", "a", layer: 1, member: 2),
+      says: "/c: hard link to /a, which leads back to it"
     ),
     FailureRow(
       name: "H6 to itself by another spelling",
       layers: [[.symlink("l", to: "."), .hardLink("a", to: "l/a")]],
-      error: missing("a", "l/a", member: 1),
-      says: "/a: hard link to /l/a, which does not exist"
+      error: loop("a", "l/a", member: 1),
+      says: "/a: hard link to /l/a, which leads back to it"
+    ),
+    FailureRow(
+      name: "H6 to what waits for links that lead to each other: those are named",
+      layers: [
+        [.hardLink("x", to: "a"), .hardLink("a", to: "b"), .hardLink("b", to: "a"), .file("c")]
+      ],
+      error: loop("b", "a", member: 2),
+      says: "/b: hard link to /a, which leads back to it"
     ),
     FailureRow(
       name: "H2 to a path through links in a loop",

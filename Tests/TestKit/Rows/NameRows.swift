@@ -122,6 +122,20 @@ extension TreeRow {
         "odd-whiteout 1 .wh.a ×4"
       ]
     ),
+    TreeRow(
+      "N13 what is below such a name is not shown, however it came there",
+      [.file("a", "1"), .file("d/x", "2")],
+      [
+        .file(".wh.a/b", "3"), .file("d/.wh..wh..opq/y", "4"), .directory("d/.wh.e/f/"),
+        .symlink("l", to: ".wh.a"), .file("l/z", "5"), .symlink("m", to: ".wh.a/../d"),
+        .file("m/w", "6"),
+      ],
+      dump: "a 1, d/, d/w 1, d/x 1, l -> .wh.a, m -> .wh.a/../d",
+      contents: ["d/w": "6"],
+      tolerated: [
+        "below-whiteout-name 1 .wh.a/b ×4"
+      ]
+    ),
   ]
 
   private static let longest = [UInt8](repeating: UInt8(ascii: "n"), count: 255)
