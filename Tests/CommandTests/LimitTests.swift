@@ -229,7 +229,7 @@ struct LimitTests {
       try place.run("ls", reference),
       is: .failure(
         65,
-        "index.json: 5000000 bytes, more than 4194304",
+        "\(layout)/index.json: 5000000 bytes, more than 4194304",
         hint: Self.hint("document-size=5000000")
       )
     )
