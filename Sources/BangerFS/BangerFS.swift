@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import FileTree
+import Glibc
 
 @main
 struct BangerFS: AsyncParsableCommand {
@@ -37,6 +38,7 @@ struct BangerFS: AsyncParsableCommand {
   static func main() async {
     StandardStreams.fillGaps()
     do {
+      try checkArguments()
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
         try await command.run()
@@ -48,24 +50,32 @@ struct BangerFS: AsyncParsableCommand {
     }
   }
 
+  /// Names would silently become others: Swift replaces what is not UTF-8 in an argument.
+  private static func checkArguments() throws {
+    for index in 1..<max(Int(CommandLine.argc), 1) {
+      guard let argument = CommandLine.unsafeArgv[index] else { return }
+      if String(validatingCString: argument) != nil { continue }
+      let bytes = (0..<strlen(argument)).map { UInt8(bitPattern: argument[$0]) }
+      throw CommandFailure(
+        .usage,
+        "argument \(index) is not UTF-8: \(EscapedBytes.string(bytes))",
+        hint: "a mount shows files of any name"
+      )
+    }
+  }
+
   /// Prints what went wrong and exits: our own errors in one line each, ArgumentParser's its own way.
   private static func finish(_ error: any Error) -> Never {
-    guard let failure = CommandFailure(error) else { exit(withError: error) }
-    StandardError.write("banger-fs: \(oneLine(failure.message))\n")
-    if let hint = failure.hint { StandardError.write("hint: \(oneLine(hint))\n") }
+    guard let failure = CommandFailure(error) else { finishParsing(error) }
+    StandardError.write("banger-fs: \(TerminalText.line(failure.message))\n")
+    if let hint = failure.hint { StandardError.write("hint: \(TerminalText.line(hint))\n") }
     exit(withError: ExitCode(failure.status.rawValue))
   }
 
-  /// The text without anything that moves a terminal's cursor: paths and names may be anybody's.
-  private static func oneLine(_ text: String) -> String {
-    var result = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-      if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) {
-        result.append(contentsOf: EscapedBytes.string(String(scalar).utf8).unicodeScalars)
-      } else {
-        result.append(scalar)
-      }
-    }
-    return String(result)
+  /// Help as it is; a wrong argument, of which the parser repeats any character, without the dangerous.
+  private static func finishParsing(_ error: any Error) -> Never {
+    guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+    StandardError.write(TerminalText.lines(fullMessage(for: error)) + "\n")
+    exit(withError: ExitCode(ExitStatus.usage.rawValue))
   }
 }

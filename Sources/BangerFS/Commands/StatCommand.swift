@@ -105,7 +105,7 @@ struct StatCommand: AsyncParsableCommand {
     var lines = [
       "path: /" + EscapedBytes.string(step.path),
       "type: " + FileFacts.name(of: node.kind),
-      "mode: \(ModeText.string(node)) (0\(String(node.mode, radix: 8)))",
+      "mode: \(ModeText.string(node)) (\(ModeText.octal(node.mode)))",
       "owner: \(node.uid):\(node.gid)",
       "size: \(node.kind == .regular || node.kind == .symbolicLink ? node.size : 0)",
       "links: \(node.linkCount)",

@@ -28,7 +28,7 @@ struct FileFacts: Encodable {
     self.path = path.text
     pathBase64 = path.base64
     type = Self.name(of: node.kind)
-    mode = "0" + String(node.mode, radix: 8)
+    mode = ModeText.octal(node.mode)
     uid = node.uid
     gid = node.gid
     size = node.kind == .regular || node.kind == .symbolicLink ? node.size : 0

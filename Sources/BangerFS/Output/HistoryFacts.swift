@@ -96,7 +96,7 @@ struct HistoryFacts: Encodable {
 
     init(_ content: PathContent) {
       type = FileFacts.name(of: content.kind)
-      mode = "0" + String(content.attributes.mode, radix: 8)
+      mode = ModeText.octal(content.attributes.mode)
       uid = content.attributes.uid
       gid = content.attributes.gid
       size = content.byteCount

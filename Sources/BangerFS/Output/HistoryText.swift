@@ -103,7 +103,7 @@ struct HistoryText {
 
   private func text(_ content: PathContent) -> String {
     let attributes = content.attributes
-    let mode = "0" + String(attributes.mode, radix: 8)
+    let mode = ModeText.octal(attributes.mode)
     let unit = content.byteCount == 1 ? "byte" : "bytes"
     let size = content.kind == .regular ? " of \(content.byteCount) \(unit)" : ""
     return "a \(noun(content.kind))\(size), mode \(mode), owner \(attributes.uid):\(attributes.gid)"

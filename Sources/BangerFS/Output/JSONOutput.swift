@@ -26,7 +26,7 @@ struct JSONDocument<Content: Encodable>: Encodable {
   func text() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    return TerminalText.json(String(decoding: try encoder.encode(self), as: UTF8.self))
   }
 }
 

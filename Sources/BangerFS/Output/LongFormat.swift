@@ -39,6 +39,12 @@ struct LongFormat {
 ///
 /// Source: POSIX ls(1), "long format".
 enum ModeText {
+  /// In octal, the permissions in three digits at least.
+  static func octal(_ mode: UInt16) -> String {
+    let digits = String(mode, radix: 8)
+    return "0" + String(repeating: "0", count: max(3 - digits.count, 0)) + digits
+  }
+
   static func string(_ node: Node) -> String {
     let mode = node.mode
     return type(node.kind)

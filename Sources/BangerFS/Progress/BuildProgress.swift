@@ -24,7 +24,8 @@ final class BuildProgress: Sendable {
         self.progress.end()
         self.progress.begin(now.phase.activity(byteCount: now.contentBytes))
       }
-      self.progress.set(now.allocatedBytes)
+      // What the file takes on the disk is also inodes and tables.
+      self.progress.set(min(now.allocatedBytes, now.contentBytes))
     }
   }
 }
