@@ -74,7 +74,8 @@ final class PullPlace: Sendable {
 
   // MARK: Pulling
 
-  /// The settings of this machine, without pauses between attempts.
+  /// The settings of this machine, without pauses between attempts, and patient: a machine that is
+  /// busy with other tests is no slow registry.
   func settings(
     environment: [String: String] = [:],
     _ change: (inout PullSettings) -> Void = { _ in }
@@ -94,6 +95,10 @@ final class PullPlace: Sendable {
     )
     settings.retries.jitter = { 1 }
     settings.retries.sleep = { _ in try Task.checkCancellation() }
+    let patience = Duration.seconds(3600)
+    for limit in [\NetworkLimits.connect, \.head, \.idle, \.rateWindow] {
+      settings.limits[keyPath: limit] = patience
+    }
     change(&settings)
     return settings
   }
