@@ -22,7 +22,9 @@ enum DocumentDecoder {
     try DocumentScan.check(bytes, root: root)
     // The decoder skips what it is not asked for without a look, and others read it.
     var reader = JSONReader(bytes)
-    _ = try reader.document()
+    if let field = try reader.document().misspelledInteger {
+      throw .badField(String(field.drop { $0 == "." }), reason: "not written as an integer")
+    }
     do {
       return try JSONDecoder().decode(type, from: Data(bytes))
     } catch let error as DecodingError {
@@ -110,5 +112,35 @@ struct WireHeader: Decodable {
       expected: expected.description,
       actual: MediaType(mediaType).description
     )
+  }
+}
+
+extension JSONValue {
+  /// Names of members that are integers wherever they stand in a document of ours.
+  private static let integers = ["size", "schemaVersion"]
+
+  /// The first such member that is written with a fraction or an exponent, which some decoders read and
+  /// some refuse: its place below this value, like `.layers[3].size`.
+  fileprivate var misspelledInteger: String? {
+    switch self {
+    case .scalar, .string: return nil
+    case .array(let elements):
+      for (index, element) in elements.enumerated() {
+        if let field = element.misspelledInteger { return "[\(index)]" + field }
+      }
+    case .object(let members):
+      for member in members {
+        let name = member.name
+        if Self.integers.contains(name), member.value.isFraction { return "." + name }
+        if let field = member.value.misspelledInteger { return "." + printable(name) + field }
+      }
+    }
+    return nil
+  }
+
+  private var isFraction: Bool {
+    guard case .scalar(let spelling) = self, let first = spelling.first else { return false }
+    // `true`, `false` and `null` have letters, too.
+    return !isLowercase(first) && spelling.contains { ".eE".utf8.contains($0) }
   }
 }

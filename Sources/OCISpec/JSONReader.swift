@@ -1,15 +1,11 @@
-// The grammar of JSON, strictly, and what is ambiguous though it is JSON: a name that stands twice in
-// one object, of which some readers take the first and some the last, and a size that is not written
-// as an integer, which some read and some refuse. Expects that DocumentScan has passed the text: it is
-// UTF-8 and not nested too deeply. Source: RFC 8259 §2 to §7.
+// The grammar of JSON, strictly, and no name twice in one object, of which some readers take the first
+// and some the last. Expects that DocumentScan has passed the text: it is UTF-8 and not nested too deeply.
+// Source: RFC 8259 §2 to §7.
 
 /// Reads JSON text into a `JSONValue`.
 struct JSONReader {
   private let bytes: [UInt8]
   private var position = 0
-
-  /// Names of members that are integers wherever they stand in a document of ours.
-  private static let integers = ["size", "schemaVersion"]
 
   init(_ bytes: [UInt8]) {
     self.bytes = bytes
@@ -58,9 +54,6 @@ struct JSONReader {
       let name = member.name
       guard names.insert(name).inserted else {
         throw .badJSON(.duplicateKey(printable(name)), at: start)
-      }
-      guard !Self.integers.contains(name) || !member.value.isFraction else {
-        throw .badJSON(.notAnInteger(name), at: start)
       }
       members.append(member)
     } while try skip(UInt8(ascii: ","))
@@ -155,13 +148,5 @@ struct JSONReader {
 
   private func unexpected() -> SpecError {
     .badJSON(.unexpectedByte(bytes[position]), at: position)
-  }
-}
-
-extension JSONValue {
-  /// Whether it is a number that is written with a fraction or an exponent.
-  fileprivate var isFraction: Bool {
-    guard case .scalar(let spelling) = self, let first = spelling.first else { return false }
-    return !isLowercase(first) && spelling.contains { ".eE".utf8.contains($0) }
   }
 }

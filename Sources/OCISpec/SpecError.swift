@@ -50,7 +50,6 @@ package enum JSONFault: Sendable, Equatable {
   case trailingBytes
   case tooDeep(limit: Int)
   case duplicateKey(String)
-  case notAnInteger(String)
 }
 
 extension SpecError: CustomStringConvertible {
@@ -100,7 +99,6 @@ extension JSONFault: CustomStringConvertible {
     case .trailingBytes: "bytes after the end of the JSON text"
     case .tooDeep(let limit): "nesting deeper than \(limit)"
     case .duplicateKey(let key): "duplicate key \"\(key)\""
-    case .notAnInteger(let key): "\"\(key)\" is not written as an integer"
     }
   }
 }

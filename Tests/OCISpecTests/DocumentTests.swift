@@ -179,6 +179,9 @@ struct ImageManifestTests {
   @Test(arguments: [
     (manifest(layer(size: "\"3\"")), "layers[0].size"),
     (#"{"schemaVersion":2.5}"#, "schemaVersion"),
+    (#"{"schemaVersion":2.0}"#, "schemaVersion"),
+    (manifest(layer() + "," + layer(size: "1e3")), "layers[1].size"),
+    (manifest(layer(size: "1E3")).replacing("\"size\"", with: #""s\u0069ze""#), "layers[0].size"),
     (manifest(layer(size: "1.5")), "layers[0].size"),
     (manifest(layer(size: "9223372036854775808")), "layers[0].size"),
     (manifest(layer(size: "1e400")), "layers[0].size"),

@@ -38,11 +38,8 @@ struct HostileJSONTests {
     (#"{"m":[{"size":1,"size":2}]}"#, .duplicateKey("size"), 16),
     (#"{"annotations":{"a":"evil","a":"good"}}"#, .duplicateKey("a"), 27),
     (#"{"x":[{"k\/":1,"b":{},"\u006b\u002F":2}]}"#, .duplicateKey("k/"), 22),
-    (#"{"\ud83d\ude00":1, "😀":2}"#, .duplicateKey("😀"), 18),
+    (#"{"\ud83d\ude00":1, "😀":2}"#, .duplicateKey("😀"), 19),
     (#"{"x":1,"x":1}"#, .duplicateKey("x"), 7),
-    (#"{"schemaVersion":2.0}"#, .notAnInteger("schemaVersion"), 1),
-    (#"{"m":[{"size":1e3}]}"#, .notAnInteger("size"), 7),
-    (#"{"m":[{"s\u0069ze":1E3}]}"#, .notAnInteger("size"), 7),
   ]
 
   @Test(arguments: faults)

@@ -12,7 +12,7 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
 struct JSONValueTests {
   @Test(
     arguments: [
-      #"{}"#, #"{"a":[]}"#, #"{"b":1,"a":2,"b":3}"#,
+      #"{}"#, #"{"a":[]}"#, #"{"b":1,"a":2,"B":3}"#,
       #"{"n":[1.0,1e5,-0,12345678901234567890123,0.10,1E+2]}"#,
       #"{"s":["\u00e9","é","\/","\ud800","\"\\\b\f\n\r\t"],"t":true,"f":false,"z":null}"#,
       #"{"\u0061":{"":{" ":[[[{}]]]}}}"#,
@@ -69,16 +69,22 @@ struct JSONValueTests {
   }
 
   @Test func `members are changed where they stand, added at the end, and removed`() throws {
-    var value = try JSONValue(parsing: bytes(#"{"a":1,"\u0062":2,"c":3,"a":4}"#))
-    #expect(value["a"] == .scalar(bytes("4")))
+    var value = try JSONValue(parsing: bytes(#"{"a":1,"\u0062":2,"c":3}"#))
+    #expect(value["a"] == .scalar(bytes("1")))
     value["b"] = JSONValue("two")
     value["d"] = JSONValue(18_446_744_073_709_551_615)
-    #expect(text(value.bytes) == #"{"a":1,"\u0062":"two","c":3,"a":4,"d":18446744073709551615}"#)
+    #expect(text(value.bytes) == #"{"a":1,"\u0062":"two","c":3,"d":18446744073709551615}"#)
     value["a"] = nil
     #expect(text(value.bytes) == #"{"\u0062":"two","c":3,"d":18446744073709551615}"#)
     var number = JSONValue(1)
     number["a"] = JSONValue(2)
     #expect(number == JSONValue(1))
+  }
+
+  @Test func `X30: a name that stands twice is refused`() {
+    #expect(throws: SpecError.badJSON(.duplicateKey("b"), at: 13)) {
+      try JSONValue(parsing: bytes(#"{"b":1,"a":2,"\u0062":3}"#))
+    }
   }
 
   @Test func `nesting and size are bounded`() {
