@@ -70,12 +70,13 @@ struct RandomMergeTests {
         switch error {
         case .hardLinkToDirectory: errors.insert("directory")
         case .hardLinkTargetMissing: errors.insert("missing")
+        case .hardLinkLoop: errors.insert("circle")
         case .symbolicLinkLoop: errors.insert("loop")
         default: errors.insert("\(error)")
         }
       }
     }
     #expect(warnings == Set(TreeWarning.Kind.allCases))
-    #expect(errors == ["directory", "missing", "loop"])
+    #expect(errors == ["directory", "missing", "circle", "loop"])
   }
 }

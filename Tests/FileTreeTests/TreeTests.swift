@@ -215,6 +215,20 @@ struct TreeErrorTests {
         "/a: hard link to the directory / (member at tar byte 1536)", 0
       ),
       (
+        .hardLinkLoop(path: bytes("a"), target: bytes("b"), layer: 3, member: here),
+        "/a: hard link to /b, which leads back to it (member at tar byte 1536)", 3
+      ),
+      (
+        .tooManyLinkBytes(limit: 7, path: bytes("a/b"), layer: 5, member: here),
+        "/a/b: paths up to here lead through more than 7 bytes of symbolic links' targets "
+          + "(member at tar byte 1536)", 5
+      ),
+      (
+        .tooManyTableBytes(limit: 8, member: here),
+        "more than 8 bytes of entries, names, attributes and sparse files' runs in one layer "
+          + "(member at tar byte 1536)", nil
+      ),
+      (
         .symbolicLinkLoop(path: bytes("a/b"), layer: 4, member: here),
         "/a/b: too many levels of symbolic links (member at tar byte 1536)", 4
       ),

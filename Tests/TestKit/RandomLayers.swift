@@ -176,6 +176,7 @@ extension TreeError {
     switch self {
     case .hardLinkTargetMissing(_, _, let layer, let member),
       .hardLinkToDirectory(_, _, let layer, let member),
+      .hardLinkLoop(_, _, let layer, let member),
       .symbolicLinkLoop(_, let layer, let member), .rootIsNotADirectory(let layer, let member):
       (layer, Int(member.bytes / memberOffset(1).bytes))
     default: nil
