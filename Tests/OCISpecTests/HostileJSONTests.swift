@@ -78,7 +78,7 @@ struct HostileJSONTests {
   }
 
   @Test func `X30: of very many keys each is looked at once`() throws {
-    let keys = (0..<250_000).map { #""\#($0)":0"# }.joined(separator: ",")
+    let keys = (0..<50_000).map { #""\#($0)":0"# }.joined(separator: ",")
     let text = #"{"schemaVersion":2,"manifests":[],"x":{\#(keys)"#
     #expect(try ImageIndex(parsing: Array((text + "}}").utf8), as: index).manifests.isEmpty)
     #expect(throws: SpecError.badJSON(.duplicateKey("0"), at: text.utf8.count + 1)) {
