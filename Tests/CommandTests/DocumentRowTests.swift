@@ -265,7 +265,8 @@ struct DocumentRowTests {
     DocumentRow("I16: a size that no number of ours holds") { fixture in
       let entry = try fixture.addManifest(
         config: try fixture.addConfiguration(of: [ImageFixture.layer("a")]),
-        layers: #"{"mediaType":"x","digest":"\#(ImageFixture.sha256([]))","size":1e30}"#
+        layers:
+          #"{"mediaType":"x","digest":"\#(ImageFixture.sha256([]))","size":9223372036854775808}"#
       )
       try fixture.write(index: [entry])
       return refusal("blob \(entry.digest): layers[0].size: not a 64-bit integer")

@@ -4,11 +4,12 @@
 import Foundation
 import Glibc
 import TestKit
+import TestRegistry
 import Testing
 
 struct MaterializeFailureTests {
   /// Enough files that a run takes a while.
-  private func image(in place: Workplace) throws -> (fixture: ImageFixture, blob: [UInt8]) {
+  private func image(in place: Workplace) throws {
     let entries = (0..<1500).map { number in
       TarEntry.file("file-\(number)", TarText(Array("content \(number)".utf8))).owner(1, 1)
     }
@@ -16,7 +17,7 @@ struct MaterializeFailureTests {
     let tar = TarBytes.archive(entries + [data])
     let blob = CompressedBytes.gzip(tar)
     let layer = ImageFixture.Layer(blob: blob, diffID: ImageFixture.sha256(tar))
-    return (try ImageFixture.image([layer], at: place.appending("image")), blob)
+    _ = try ImageFixture.image([layer], at: place.appending("image"))
   }
 
   private func expectNothingLeft(
@@ -36,7 +37,7 @@ struct MaterializeFailureTests {
   @Test(arguments: Role.all)
   func `an interrupt at any moment leaves nothing`(_ role: Role) throws {
     let place = try Workplace(role)
-    _ = try image(in: place)
+    try image(in: place)
     let begin = Date()
     #expect(try place.run("materialize", "oci:../image", "out.ext4").status == 0)
     let duration = Date().timeIntervalSince(begin)
@@ -66,7 +67,7 @@ struct MaterializeFailureTests {
   @Test(arguments: Role.all, [SIGINT, SIGTERM, SIGHUP])
   func `an interrupt while files are copied leaves nothing`(role: Role, signal: Int32) throws {
     let place = try Workplace(role)
-    _ = try image(in: place)
+    try image(in: place)
     let program = try place.start(["materialize", "oci:../image", "out.ext4"])
     try Program.wait(for: "the mount") { try !place.mounts().isEmpty || !program.isRunning }
     program.send(signal)
@@ -77,7 +78,7 @@ struct MaterializeFailureTests {
   @Test(arguments: Role.all)
   func `what a killed run leaves is cleared by the next`(_ role: Role) throws {
     let place = try Workplace(role)
-    _ = try image(in: place)
+    try image(in: place)
     let program = try place.start(["materialize", "oci:../image", "out.ext4"])
     try Program.wait(for: "the unfinished file") {
       try !place.mounts().isEmpty && place.names().contains { $0.hasPrefix(".out.ext4.banger-") }
@@ -96,19 +97,19 @@ struct MaterializeFailureTests {
 
   @Test(arguments: Role.all)
   func `a layer that cannot be read any more is named, and nothing is left`(_ role: Role) throws {
-    let place = try Workplace(role)
-    var (fixture, blob) = try image(in: place)
-    let digest = ImageFixture.sha256(blob)
-    let path = fixture.path + "/" + ImageFixture.blobName(digest)
-    #expect(try place.run("ls", "oci:../image").status == 0)
+    let here = try RegistryPlace(role)
+    let place = here.place
+    let layer = here.image.layers[1]
+    let (digest, blob) = (layer.digest, layer.bytes.all)
+    let path = place.cache + "/blobs/sha256/" + digest.dropFirst("sha256:".count)
+    #expect(try place.run("ls", here.reference).status == 0)
     // As a disk does that goes bad: other bytes, the same times.
     var status = stat()
     #expect(stat(path, &status) == 0)
     let position = blob.count * 3 / 4
-    blob[position] ^= 0x10
     let file = try FileHandle(forUpdating: URL(fileURLWithPath: path))
     try file.seek(toOffset: UInt64(position))
-    try file.write(contentsOf: [blob[position]])
+    try file.write(contentsOf: [blob[position] ^ 0x10])
     try file.close()
     let times = [status.st_atim, status.st_mtim]
     #expect(utimensat(AT_FDCWD, path, times, 0) == 0)
@@ -116,12 +117,15 @@ struct MaterializeFailureTests {
     let block = position / (64 << 10) * (64 << 10)
     let message =
       "layer \(digest): the blob has changed since it was verified, at or after blob byte \(block)"
+    let hint = "take damaged blobs out with banger-fs cache verify --remove, and pull it again"
     expect(
-      try place.run("materialize", "oci:../image", "out.ext4"),
-      is: .failure(65, message)
+      try place.run("materialize", here.reference, "out.ext4"),
+      is: .failure(65, message, hint: hint)
     )
     try expectNothingLeft(in: place)
-    let read = try place.run("cat", "oci:../image", "zz")
-    #expect((read.status, read.errors) == (65, "banger-fs: zz: \(message)\n"))
+    let read = try place.run("cat", here.reference, "file1")
+    #expect(
+      (read.status, read.errors) == (65, "banger-fs: file1: \(message)\nhint: \(hint)\n")
+    )
   }
 }

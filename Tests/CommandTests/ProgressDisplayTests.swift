@@ -186,8 +186,9 @@ struct ProgressDisplayTests {
     let outcome = try place.run("ls", "--progress", "json", image.reference, "dev")
     #expect(outcome.status == 65)
     let lines = outcome.errors.split(separator: "\n")
-    #expect(lines.last?.hasPrefix("banger-fs: layer ") == true)
-    let end = try JSONText.object(Array(try #require(lines.dropLast().last).utf8))
+    #expect(lines.last == "hint: copy the image into the layout again")
+    #expect(lines.dropLast().last?.hasPrefix("banger-fs: layer ") == true)
+    let end = try JSONText.object(Array(try #require(lines.dropLast(2).last).utf8))
     #expect(end["event"] as? String == "end")
     #expect(end["isComplete"] as? Bool == false)
   }
