@@ -74,8 +74,11 @@ struct BangerFS: AsyncParsableCommand {
 
   /// Help as it is; a wrong argument, of which the parser repeats any character, without the dangerous.
   private static func finishParsing(_ error: any Error) -> Never {
-    guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
-    StandardError.write(TerminalText.lines(fullMessage(for: error)) + "\n")
+    let message = fullMessage(for: error)
+    guard exitCode(for: error) == .validationFailure, !message.isEmpty else {
+      exit(withError: error)
+    }
+    StandardError.write(TerminalText.lines(message) + "\n")
     exit(withError: ExitCode(ExitStatus.usage.rawValue))
   }
 }

@@ -160,7 +160,8 @@ struct PullTests {
         hint: "fetch the rest with banger-fs pull, or leave --offline and --pull never out"
       )
     )
-    expect(try here.place.run("ls", here.reference), is: .success("file0\nfile1\nfile2\n"))
+    let again = try here.place.run("ls", here.reference)
+    #expect((again.status, again.text) == (0, "file0\nfile1\nfile2\n"))
   }
 
   @Test func `without the network a platform has to be there`() throws {
