@@ -34,7 +34,7 @@ enum Limit: String, CaseIterable {
     case .zstdWindow: "memory that decoding a zstd layer takes"
     case .fileSize: "one file with its holes, which cost a layer nothing"
     case .entries: "of one layer, and files of one image; held in memory"
-    case .tableSize: "entries, names and attributes of one layer, held in memory"
+    case .tableSize: "entries, names, attributes of one layer, in memory"
     case .extensionHeader: "names and attributes of one file, held in memory"
     case .sparseSegments: "runs of data in one sparse file, held in memory"
     case .documentSize: "a manifest, index or configuration, held in memory"
