@@ -72,7 +72,8 @@ struct DiskMaker: Sendable {
       return result
     } catch {
       // What the layers said is the cause of what the tools say.
-      throw mount.readFailure.map { CommandFailure($0) } ?? error
+      if let cause = mount.readFailure { throw cause }
+      throw error
     }
   }
 }

@@ -141,6 +141,8 @@ struct MaterializeCommand: AsyncParsableCommand {
     } catch Ext4Error.sizeTooSmall(let requested, let smallest) where device {
       // It was the device that chose the size.
       throw Ext4Error.deviceTooSmall(FilePath(output), byteCount: requested, needed: smallest)
+    } catch let error as LayersError {
+      throw ImagePlace(try Reference(source.image.reference)).remedied(error)
     }
   }
 }
