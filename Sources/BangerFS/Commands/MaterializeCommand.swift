@@ -6,6 +6,7 @@ import FileTree
 import FuseServer
 import ImageStore
 import Layers
+import OCISpec
 import SystemPackage
 
 struct MaterializeCommand: AsyncParsableCommand {
