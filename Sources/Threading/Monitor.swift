@@ -6,18 +6,12 @@ import Glibc
 
 /// State that several threads share, one at a time, and can wait on.
 package final class Monitor<State: ~Copyable>: Sendable {
-  // Safe: only reached while the mutex is held.
-  nonisolated(unsafe) private let state: UnsafeMutablePointer<State>
+  private let locked: LockedValue<State>
   // Safe: made in `init`, destroyed in `deinit`, and pthread's own calls are thread safe.
-  nonisolated(unsafe) private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   nonisolated(unsafe) private let condition: UnsafeMutablePointer<pthread_cond_t>
 
   package init(_ initial: consuming sending State) {
-    state = .allocate(capacity: 1)
-    state.initialize(to: initial)
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
+    locked = LockedValue(initial)
     condition = .allocate(capacity: 1)
     condition.initialize(to: pthread_cond_t())
     pthread_cond_init(condition, nil)
@@ -26,20 +20,16 @@ package final class Monitor<State: ~Copyable>: Sendable {
   deinit {
     pthread_cond_destroy(condition)
     condition.deallocate()
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
-    state.deinitialize(count: 1)
-    state.deallocate()
   }
 
   /// Changes the state, and wakes everybody who waits.
   package func update<Result: ~Copyable>(_ body: (inout State) -> Result) -> Result {
-    pthread_mutex_lock(mutex)
+    pthread_mutex_lock(locked.mutex)
     defer {
       pthread_cond_broadcast(condition)
-      pthread_mutex_unlock(mutex)
+      pthread_mutex_unlock(locked.mutex)
     }
-    return body(&state.pointee)
+    return body(&locked.value.pointee)
   }
 
   /// Waits until `isReady`, then changes the state.
@@ -49,11 +39,11 @@ package final class Monitor<State: ~Copyable>: Sendable {
     until isReady: (borrowing State) -> Bool,
     then body: (inout State) -> Result
   ) -> Result {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    while !isReady(state.pointee) {
-      pthread_cond_wait(condition, mutex)
+    pthread_mutex_lock(locked.mutex)
+    defer { pthread_mutex_unlock(locked.mutex) }
+    while !isReady(locked.value.pointee) {
+      pthread_cond_wait(condition, locked.mutex)
     }
-    return body(&state.pointee)
+    return body(&locked.value.pointee)
   }
 }

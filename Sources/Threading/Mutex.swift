@@ -40,40 +40,26 @@ import Glibc
 
 /// The same over pthread_mutex_lock(3).
 package final class VisibleMutex<Value: ~Copyable>: Sendable {
-  // Safe: only reached while the mutex is held.
-  nonisolated(unsafe) private let value: UnsafeMutablePointer<Value>
-  // Safe: made in `init`, destroyed in `deinit`, and pthread's own calls are thread safe.
-  nonisolated(unsafe) private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+  private let locked: LockedValue<Value>
 
   package init(_ initial: consuming sending Value) {
-    value = .allocate(capacity: 1)
-    value.initialize(to: initial)
-    mutex = .allocate(capacity: 1)
-    mutex.initialize(to: pthread_mutex_t())
-    pthread_mutex_init(mutex, nil)
-  }
-
-  deinit {
-    pthread_mutex_destroy(mutex)
-    mutex.deallocate()
-    value.deinitialize(count: 1)
-    value.deallocate()
+    locked = LockedValue(initial)
   }
 
   package func withLock<Result: ~Copyable, Failure: Error>(
     _ body: (inout sending Value) throws(Failure) -> sending Result
   ) throws(Failure) -> sending Result {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return try body(&value.pointee)
+    pthread_mutex_lock(locked.mutex)
+    defer { pthread_mutex_unlock(locked.mutex) }
+    return try body(&locked.value.pointee)
   }
 
   package func withLockIfAvailable<Result: ~Copyable, Failure: Error>(
     _ body: (inout sending Value) throws(Failure) -> sending Result
   ) throws(Failure) -> sending Result? {
-    guard pthread_mutex_trylock(mutex) == 0 else { return nil }
-    defer { pthread_mutex_unlock(mutex) }
-    return try body(&value.pointee)
+    guard pthread_mutex_trylock(locked.mutex) == 0 else { return nil }
+    defer { pthread_mutex_unlock(locked.mutex) }
+    return try body(&locked.value.pointee)
   }
 }
 #endif
