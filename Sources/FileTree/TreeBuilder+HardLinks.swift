@@ -1,6 +1,7 @@
 // Hard links of a layer: to earlier members, to later ones, and to what lower layers have.
 
 import FlatArrays
+import Offsets
 
 extension TreeBuilder {
   /// A link's own owner, mode and times are not used: they are its target's, as tar writes them.
@@ -109,7 +110,9 @@ extension TreeBuilder {
       while let place = chain.last {
         let next = try settle(place)
         if let next {
-          guard waiting.insert(next).inserted else { throw loop(place) }
+          guard waiting.insert(next).inserted else {
+            throw failure(of: place, TreeError.hardLinkLoop)
+          }
           chain.append(next)
         } else {
           deferredLinks[place] = nil
@@ -155,7 +158,9 @@ extension TreeBuilder {
     case .found(let found):
       try link(place, to: found.lower, entry)
     case .missing:
-      guard let hidden = try hiddenTarget(of: entry) else { throw missing(place) }
+      guard let hidden = try hiddenTarget(of: entry) else {
+        throw failure(of: place, TreeError.hardLinkTargetMissing)
+      }
       warn(.linkToHiddenTarget, entry)
       try link(place, to: hidden, entry)
     }
@@ -172,23 +177,17 @@ extension TreeBuilder {
     own.setNode(new, at: place)
   }
 
-  private func missing(_ place: Int) -> TreeError {
+  /// The error of a link that has no file, at its name's place.
+  private func failure(
+    of place: Int,
+    _ error: ([UInt8], [UInt8], Int, TarOffset) -> TreeError
+  ) -> TreeError {
     let entry = table.entries[deferredLinks[place] ?? 0]
-    return .hardLinkTargetMissing(
-      path: table.path(of: entry),
-      target: table.slice(entry.payload).array,
-      layer: Int(layer),
-      member: entry.header
-    )
-  }
-
-  private func loop(_ place: Int) -> TreeError {
-    let entry = table.entries[deferredLinks[place] ?? 0]
-    return .hardLinkLoop(
-      path: table.path(of: entry),
-      target: table.slice(entry.payload).array,
-      layer: Int(layer),
-      member: entry.header
+    return error(
+      table.path(of: entry),
+      table.slice(entry.payload).array,
+      Int(layer),
+      entry.header
     )
   }
 
