@@ -44,6 +44,13 @@ enum ImagePlace {
   }
 }
 
+extension ImageOptions {
+  /// Where the image lies that they name.
+  var place: ImagePlace {
+    get throws { ImagePlace(try Reference(reference)) }
+  }
+}
+
 extension LayersError {
   /// Whether a blob is not there, or is not what its digest says.
   fileprivate var isBlobFault: Bool {

@@ -108,10 +108,9 @@ enum Wiring {
     let progress = Progress(options.progress.style)
     defer { progress.close() }
     let image = try await resolve(options, progress)
-    let place = ImagePlace(try Reference(options.reference))
     var opened = try open(
       image,
-      in: place,
+      in: options.place,
       with: opener(options),
       progress,
       adding: additions,
@@ -143,8 +142,7 @@ enum Wiring {
     _ options: ImageOptions,
     _ progress: Progress
   ) throws -> OpenedImage {
-    let place = ImagePlace(try Reference(options.reference))
-    return try open(image, in: place, with: opener(options), progress)
+    try open(image, in: options.place, with: opener(options), progress)
   }
 
   static func open(

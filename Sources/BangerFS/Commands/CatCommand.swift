@@ -3,7 +3,6 @@
 import ArgumentParser
 import FileTree
 import Layers
-import OCISpec
 
 struct CatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -31,8 +30,8 @@ struct CatCommand: AsyncParsableCommand {
       do {
         try FileBytes.forEach(of: node, in: files) { try out.write($0) }
       } catch let error as LayersError {
-        let place = ImagePlace(try Reference(source.image.reference))
-        let failure = CommandFailure(place.remedied(error)) ?? CommandFailure(error)
+        let remedied = try source.image.place.remedied(error)
+        let failure = CommandFailure(remedied) ?? CommandFailure(error)
         throw failure.of(EscapedBytes.string(path.utf8))
       }
     }

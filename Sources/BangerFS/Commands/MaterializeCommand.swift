@@ -6,7 +6,6 @@ import FileTree
 import FuseServer
 import ImageStore
 import Layers
-import OCISpec
 import SystemPackage
 
 struct MaterializeCommand: AsyncParsableCommand {
@@ -143,7 +142,7 @@ struct MaterializeCommand: AsyncParsableCommand {
       // It was the device that chose the size.
       throw Ext4Error.deviceTooSmall(FilePath(output), byteCount: requested, needed: smallest)
     } catch let error as LayersError {
-      throw ImagePlace(try Reference(source.image.reference)).remedied(error)
+      throw try source.image.place.remedied(error)
     }
   }
 }
