@@ -177,6 +177,11 @@ let package = Package(
       swiftSettings: common
     ),
     .testTarget(
+      name: "TreeMountTests",
+      dependencies: ["FileTree", "TreeMount", "TestKit"],
+      swiftSettings: common
+    ),
+    .testTarget(
       name: "Ext4ImageTests",
       dependencies: [
         "Offsets", "FlatArrays", "FileTree", "Ext4Image", "TestKit", system, subprocess,

@@ -32,7 +32,8 @@ final class PrivateMount: Sendable {
     Self.clearAbandoned(in: directory)
     let (path, descriptor) = try Self.makeMountpoint(in: directory)
     let failure = FirstFailure()
-    let fileSystem = TreeFileSystem(files: files) { failure.note($0) }
+    let pump = Pump(files, for: .walker(mountpoint: path.bytes))
+    let fileSystem = TreeFileSystem(files: files, pump: pump) { failure.note($0) }
     let options = FuseOptions(
       for: .copying,
       of: files,
@@ -42,7 +43,8 @@ final class PrivateMount: Sendable {
       session = try FuseSession(
         serving: fileSystem,
         at: path.bytes,
-        options: options
+        options: options,
+        pusher: pump
       )
     } catch {
       Self.remove(path, descriptor)

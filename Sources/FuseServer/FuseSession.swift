@@ -42,15 +42,22 @@ package final class FuseSession: Sendable {
   private let connection: Monitor<Connection?>
   private let requestThreads: [NativeThread]
   private let readWorkers: [NativeThread]
+  private let pushing: Pushing?
+
+  private struct Pushing {
+    let pusher: any CachePusher
+    let thread: NativeThread
+  }
 
   /// Mounts `fileSystem` at the directory `path` and starts to serve it.
   ///
   /// On return the kernel's INIT was answered and every request is. Any user may mount where
-  /// fusermount3 permits; a non-empty directory is no obstacle.
+  /// fusermount3 permits; a non-empty directory is no obstacle. `pusher` runs until the serving ends.
   package init(
     serving fileSystem: any FuseFileSystem,
     at path: [UInt8],
-    options: FuseOptions
+    options: FuseOptions,
+    pusher: (any CachePusher)? = nil
   ) throws(FuseError) {
     precondition(
       options.requestThreadCount > 0 && options.readWorkerCount > 0,
@@ -73,10 +80,23 @@ package final class FuseSession: Sendable {
       self.stopEvent = stopEvent
       self.connection = Monitor(connection)
       (requestThreads, readWorkers) = threads
+      pushing = Self.start(pusher, connection)
     } catch {
       // A mount that cannot be removed either is found dead the next time; this is why it is.
       _ = place.detach()
       throw error
+    }
+  }
+
+  /// Without the thread everything works, only slower.
+  private static func start(_ pusher: (any CachePusher)?, _ connection: Connection) -> Pushing? {
+    guard let pusher else { return nil }
+    do throws(FuseError) {
+      let cache = KernelCache(connection: connection)
+      let thread = try NativeThread.start(named: "fuse-push") { pusher.push(to: cache) }
+      return Pushing(pusher: pusher, thread: thread)
+    } catch {
+      return nil
     }
   }
 
@@ -155,6 +175,11 @@ package final class FuseSession: Sendable {
   }
 
   private func shutDown(after loopEnd: LoopEnd?) -> FuseSessionEnd {
+    // First, while READs are answered that it may wait for.
+    if let pushing {
+      pushing.pusher.stop()
+      pushing.thread.join()
+    }
     switch loopEnd {
     case nil, .stopped:
       let failure = place.detach()

@@ -14,12 +14,16 @@ package struct TreeFileSystem: FuseFileSystem {
   private let totals: FuseStatistics
   /// Called once for each failed read, on the thread that read.
   private let reportFailure: @Sendable (ReadFailure) -> Void
+  private let pump: Pump?
 
+  /// `pump` is told of what is read; it does not run before the session that is given both.
   package init(
     files: ImageFiles,
+    pump: Pump? = nil,
     reportFailure: @escaping @Sendable (ReadFailure) -> Void
   ) {
     self.files = files
+    self.pump = pump
     self.reportFailure = reportFailure
     totals = NodeAttributes.statistics(of: files.tree)
   }
@@ -91,6 +95,7 @@ package struct TreeFileSystem: FuseFileSystem {
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(POSIXErrno) -> Int? {
     let node = try regular(file)
+    pump?.note(file, at: offset)
     do {
       return try files.read(node, at: offset, into: buffer, decoding: .never)
     } catch {

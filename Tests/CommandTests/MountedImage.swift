@@ -112,6 +112,14 @@ final class MountedImage {
     return String(decoding: try place.succeed(program), as: UTF8.self)
   }
 
+  /// Waits until the kernel holds so much of a file; asks nobody but the kernel.
+  func waitUntilCached(_ file: String, byteCount: Int) throws {
+    try Program.wait(for: "\(file) in the page cache") {
+      let held = try shell("fincore --bytes --noheadings --output RES \"$1/$2\"", file)
+      return Int(held.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0 >= byteCount
+    }
+  }
+
   func dump() throws -> DumpText { try place.dump(ofDirectory: path) }
 
   /// Unmounts as a signal does, and tells what the kernel asked for.

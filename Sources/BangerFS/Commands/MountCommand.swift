@@ -50,6 +50,16 @@ struct MountCommand: AsyncParsableCommand {
   @Option(help: .hidden)
   var requestCounts: String?
 
+  /// Whom to push files for; for tests, and to find out who is to blame.
+  @Option(help: .hidden)
+  var pump = PumpChoice.follow
+
+  enum PumpChoice: String, ExpressibleByArgument, CaseIterable {
+    case off
+    case follow
+    case walk
+  }
+
   func run() async throws {
     let options = try MountOptions(options)
     let place = try Mountpoint(checking: mountpoint, allowsNonEmpty: options.allowsNonEmpty)
@@ -115,7 +125,12 @@ struct MountCommand: AsyncParsableCommand {
       of: opened.files,
       sourceName: Array(resolved.reference.utf8)
     )
-    let fileSystem = TreeFileSystem(files: opened.files, reportFailure: logger.report)
+    let pump = makePump(of: opened.files, at: place)
+    let fileSystem = TreeFileSystem(
+      files: opened.files,
+      pump: pump,
+      reportFailure: logger.report
+    )
     // Before there is a mount, so that none is left behind.
     outliveClosedPipes()
     let interruption = Interruption()
@@ -123,7 +138,12 @@ struct MountCommand: AsyncParsableCommand {
     defer { withExtendedLifetime(watcher) {} }
     let session: FuseSession
     do {
-      session = try FuseSession(serving: fileSystem, at: place.path, options: fuseOptions)
+      session = try FuseSession(
+        serving: fileSystem,
+        at: place.path,
+        options: fuseOptions,
+        pusher: pump
+      )
     } catch {
       throw CommandFailure(error, at: mountpoint)
     }
@@ -134,6 +154,14 @@ struct MountCommand: AsyncParsableCommand {
     let end = session.waitUntilEnded()
     try writeRequestCounts(of: session)
     if case .failed(let error) = end { throw CommandFailure(error, at: mountpoint) }
+  }
+
+  private func makePump(of files: ImageFiles, at place: Mountpoint) -> Pump? {
+    switch pump {
+    case .off: nil
+    case .follow: Pump(files, for: .anybody)
+    case .walk: Pump(files, for: .walker(mountpoint: place.path))
+    }
   }
 
   /// Leaves the terminal and the current directory to their owners.

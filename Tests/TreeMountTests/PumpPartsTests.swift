@@ -1,0 +1,147 @@
+// What the pump is made of, without a kernel: which pieces there are, where directories lie, and what the
+// reads of others tell.
+
+import FileTree
+import TestKit
+import Testing
+
+@testable import TreeMount
+
+struct PumpPartsTests {
+  private static func tree(_ members: [LayerMember]) throws -> Tree {
+    try TreeBuilder.merge([try layer(members)]).tree
+  }
+
+  // MARK: Pieces
+
+  /// Nodes: 0 the root, 1 a, 2 a/big, 3 a/empty, 4 a/link, 5 b, 6 pipe; c is a second name of 5.
+  private static let members: [LayerMember] = [
+    .directory("a"), .file("a/big", bytes: (2 << 20) + 7), .file("a/empty"),
+    .symlink("a/link", to: "big"), .file("b", bytes: 9), .hardLink("c", to: "b"), .fifo("pipe"),
+  ]
+
+  private static func piece(_ node: UInt32, _ offset: UInt64, _ content: Piece.Content) -> Piece {
+    Piece(position: ReadPosition(node: node, offset: offset), content: content)
+  }
+
+  private static let pieces = [
+    piece(0, 0, .directory), piece(1, 0, .directory), piece(2, 0, .bytes(1 << 20)),
+    piece(2, 1 << 20, .bytes(1 << 20)), piece(2, 2 << 20, .bytes(7)), piece(5, 0, .bytes(9)),
+  ]
+
+  private static func rest(of cursor: PieceCursor) -> [Piece] {
+    var cursor = cursor
+    var pieces: [Piece] = []
+    while let piece = cursor.nextPiece() { pieces.append(piece) }
+    return pieces
+  }
+
+  @Test func `every byte of every file is in one piece, in the order of a walk`() throws {
+    let cursor = PieceCursor(try Self.tree(Self.members), from: .start)
+    #expect(Self.rest(of: cursor) == Self.pieces)
+  }
+
+  @Test(arguments: [
+    (ReadPosition(node: 0, offset: 0), 2), (ReadPosition(node: 2, offset: 0), 3),
+    (ReadPosition(node: 2, offset: 4096), 3), (ReadPosition(node: 2, offset: 1 << 20), 4),
+    (ReadPosition(node: 2, offset: 2 << 20), 5), (ReadPosition(node: 3, offset: 0), 5),
+    (ReadPosition(node: 5, offset: 0), 6), (ReadPosition(node: 9, offset: .max), 6),
+  ])
+  func `a reader that is ahead is not served what it has`(reader: ReadPosition, left: Int) throws {
+    var cursor = PieceCursor(try Self.tree(Self.members), from: .start)
+    _ = cursor.nextPiece()
+    cursor.skip(behind: reader)
+    // Node 0 is the root, which is no file: whoever is there has seen only it.
+    let expected = reader.node == 0 ? 1 : left
+    #expect(Self.rest(of: cursor) == Array(Self.pieces[expected...]))
+  }
+
+  // MARK: Paths
+
+  @Test func `directories have the paths that a walk gives them, whichever are left out`() throws {
+    for seed in UInt64(0)..<200 {
+      let stack = RandomLayers.mergeableStack(seed: seed, layerCount: 3, memberCount: 40)
+      let tree = try TreeBuilder.merge(try stack.map { try layer($0) }).tree
+      let expected = Self.directories(of: tree)
+      var generator = SeededGenerator(seed: seed)
+      for _ in 0..<3 {
+        var paths = DirectoryPaths(of: tree, below: Array("/mnt".utf8))
+        let chosen = expected.filter { _ in generator.next() & 1 == 0 }
+        #expect(chosen.map { paths.path(of: $0.id) } == chosen.map(\.path), "seed \(seed)")
+      }
+    }
+  }
+
+  private struct Directory {
+    var id: NodeID
+    var path: [UInt8]
+  }
+
+  private static func directories(of tree: Tree) -> [Directory] {
+    var found = [Directory(id: .root, path: Array("/mnt".utf8))]
+    var next = 0
+    while next < found.count {
+      let directory = found[next]
+      for child in tree.children(of: tree[directory.id]) where tree[child.node].kind == .directory {
+        let path = directory.path + [UInt8(ascii: "/")] + tree.name(of: child).array
+        found.append(Directory(id: child.node, path: path))
+      }
+      next += 1
+    }
+    return found.sorted { $0.id < $1.id }
+  }
+
+  // MARK: Reads
+
+  struct Reads: Sendable {
+    var name: String
+    /// Nodes that are read from their beginning.
+    var nodes: [UInt32]
+    var pushed: UInt32 = 0
+    var mayTurn = true
+    var walk: UInt32
+    var isInOrder: Bool
+    var node: UInt32
+  }
+
+  @Test(arguments: [
+    Reads(name: "nothing", nodes: [], walk: 0, isInOrder: false, node: 0),
+    Reads(name: "in order", nodes: [3, 4, 9], walk: 0, isInOrder: true, node: 9),
+    Reads(name: "one file", nodes: [3, 3, 3, 3], walk: 0, isInOrder: false, node: 3),
+    Reads(name: "too few", nodes: [3, 4], walk: 0, isInOrder: false, node: 4),
+    Reads(name: "from afar", nodes: [500, 501, 502], walk: 1, isInOrder: false, node: 502),
+    Reads(name: "then in order", nodes: [500, 501, 502, 503], walk: 1, isInOrder: true, node: 503),
+    Reads(name: "a turn back", nodes: [500, 501, 502, 503, 9], walk: 2, isInOrder: false, node: 9),
+    Reads(name: "two at once", nodes: [3, 5, 4, 6], walk: 0, isInOrder: true, node: 6),
+    Reads(
+      name: "what was not pushed",
+      nodes: [3, 4, 5, 900],
+      pushed: 880,
+      walk: 0,
+      isInOrder: true,
+      node: 900
+    ),
+    Reads(
+      name: "further than that",
+      nodes: [3, 4, 5, 900],
+      pushed: 800,
+      walk: 1,
+      isInOrder: false,
+      node: 900
+    ),
+    Reads(name: "a walker", nodes: [900, 5], mayTurn: false, walk: 0, isInOrder: false, node: 900),
+  ])
+  func `reads tell where a reader is, and whether it goes on`(reads: Reads) {
+    var track = ReaderTrack(mayTurn: reads.mayTurn)
+    for (place, node) in reads.nodes.enumerated() {
+      // The pump runs ahead before the last read.
+      if place == reads.nodes.count - 1 {
+        track.pushed = max(track.pushed, ReadPosition(node: reads.pushed, offset: 0))
+      }
+      track.note(ReadPosition(node: node, offset: 0))
+    }
+    #expect(track.walk == reads.walk, "\(reads.name)")
+    #expect(track.isInOrder == reads.isInOrder, "\(reads.name)")
+    #expect(track.position == ReadPosition(node: reads.node, offset: 0), "\(reads.name)")
+  }
+}
