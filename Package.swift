@@ -178,7 +178,7 @@ let package = Package(
     ),
     .testTarget(
       name: "TreeMountTests",
-      dependencies: ["FileTree", "TreeMount", "TestKit"],
+      dependencies: ["FlatArrays", "FileTree", "TreeMount", "TestKit"],
       swiftSettings: common
     ),
     .testTarget(

@@ -2,6 +2,7 @@
 // reads of others tell.
 
 import FileTree
+import FlatArrays
 import TestKit
 import Testing
 
