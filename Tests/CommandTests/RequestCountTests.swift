@@ -79,8 +79,9 @@ extension MountedImageTests {
       expect(counts[0], Self.mkfsRequests.merging(changes) { $1 })
     }
 
-    /// The same as mkfs on any mount, but that it is told to copy no attributes: they are set
-    /// afterwards, by debugfs. The pump spares it most, and which depends on who is faster.
+    /// The same as mkfs on any mount, but no attributes: they are set afterwards, by debugfs.
+    ///
+    /// The pump spares it most of this, and what depends on who is faster.
     @Test(arguments: Role.all, [false, true])
     func `materialize asks its own mount no more`(role: Role, hasAttributes: Bool) throws {
       let place = try Workplace(role)
