@@ -6,6 +6,8 @@ DESTDIR ?=
 IMAGE ?=
 SECONDS ?= 60
 TARGET ?=
+RUNS ?= 5
+QUICK ?=
 
 # The runtime is linked in, so that the binary runs where there is no Swift.
 RELEASE := $(SWIFT) build -c release --static-swift-stdlib
@@ -13,13 +15,13 @@ BINARY := .build/release/banger-fs
 VERSION := $(shell sed -n 's/^.*let version = "\(.*\)"$$/\1/p' Sources/BangerFS/Version.swift)
 DEB := .build/deb/banger-fs_$(VERSION)-1_$(shell dpkg --print-architecture).deb
 SWIFT_FILES := Package.swift Sources Tests
-SCRIPTS := .ci/run $(wildcard Packaging/*) $(wildcard Tests/RealImage/*) $(wildcard Tests/Boot/*)
+SCRIPTS := .ci/run $(wildcard Packaging/*) $(wildcard Tests/RealImage/*) $(wildcard Tests/Boot/*) $(wildcard Tests/Bench/*)
 INSTALL_DEPENDENCIES := Packaging/install-dependencies
 
-.PHONY: help build test test-boot check fmt fuzz sanitize demo bench docs install deb images clean
+.PHONY: help build test test-boot check fmt fuzz sanitize demo bench bench-publish docs install deb images clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 build: ## Build the release binary: .build/release/banger-fs
 	$(INSTALL_DEPENDENCIES) build
@@ -43,6 +45,8 @@ check: ## Check formatting, scripts and the rules of the house
 	$(INSTALL_DEPENDENCIES) build check
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FILES)
 	shellcheck $(shell grep -lE '^#!/bin/(ba)?sh' $(SCRIPTS) 2>/dev/null)
+	python3 -c 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]' \
+	  $(shell grep -lE '^#!/usr/bin/env python3|^"""' $(SCRIPTS) 2>/dev/null)
 	$(SWIFT) test --filter ArchitectureTests
 
 fmt: ## Format the Swift sources
@@ -61,9 +65,12 @@ demo: build ## Mount and materialize a real image; IMAGE=REF takes another
 	$(INSTALL_DEPENDENCIES) build run image
 	Packaging/demo $(BINARY) .build/demo $(IMAGE)
 
-bench: build images ## Time the main job beside other ways to do it
-	$(INSTALL_DEPENDENCIES) run image
-	Packaging/bench $(BINARY) .build/images/debian .build/bench
+bench: build ## Measure beside other tools: RUNS times (5); QUICK=1 only tries it. See docs/PERFORMANCE.md
+	$(INSTALL_DEPENDENCIES) run image bench
+	Packaging/bench $(if $(QUICK),--quick) --runs $(RUNS) $(BINARY) .build/bench
+
+bench-publish: ## Copy the last results of bench into docs/PERFORMANCE.md
+	Packaging/bench --publish .build/bench
 
 docs: build ## Write manual pages and completions to .build/docs
 	$(RELEASE) --product generate-manual
