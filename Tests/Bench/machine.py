@@ -86,6 +86,21 @@ def field(path: str, name: str) -> str:
     return "unknown"
 
 
+def file_system(directory: str) -> str:
+    """The type of what is mounted where a directory lies: the longest mount point above it."""
+    directory = os.path.realpath(directory)
+    best, kind = "", "unknown"
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            before, _, after = line.partition(" - ")
+            place = before.split()[4].replace("\\040", " ")
+            covers = place == "/" or directory == place or directory.startswith(place + "/")
+            # Of two at one place the later one is on top.
+            if covers and len(place) >= len(best):
+                best, kind = place, after.split()[0]
+    return kind
+
+
 def facts(directory: str) -> dict:
     """The directory says which file system all was measured on."""
     memory = field("/proc/meminfo", "MemTotal").split()[0]
@@ -96,6 +111,6 @@ def facts(directory: str) -> dict:
         "memoryBytes": int(memory) * 1024 if memory.isdigit() else None,
         "kernel": platform.release(),
         "system": release.get("PRETTY_NAME", "unknown"),
-        "fileSystem": first_line("stat", "-f", "-c", "%T", directory),
+        "fileSystem": file_system(directory),
         "loadBefore": os.getloadavg()[2],
     }

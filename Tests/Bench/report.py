@@ -155,7 +155,7 @@ def spread(summary: dict, unit: str) -> str:
 def ratio_text(row: dict, value: float) -> str:
     if row["name"] == "index-size":
         return f"{value * 100:.2g} %"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}"
 
 
 def table(document: dict) -> str:
@@ -182,7 +182,9 @@ def cell(text: str) -> str:
 
 
 def limit_text(row: dict) -> str:
-    return "" if row["goal"] is None else "≤ " + ratio_text(row, row["goal"])
+    if row["goal"] is None:
+        return ""
+    return f"≤ {row['goal'] * 100:g} %" if row["name"] == "index-size" else f"≤ {row['goal']:.2f}"
 
 
 def notes(document: dict) -> str:
