@@ -6,6 +6,7 @@ Knows nothing of what is measured. This process adopts the servers that go to th
 
 import ctypes
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -45,14 +46,14 @@ def run(command: list[str], env: dict | None = None, timeout: float = TIMEOUT) -
         open_unnamed() as out,
         open_unnamed() as errors,
     ):
-        child = subprocess.Popen(command, stdin=nothing, stdout=out, stderr=errors, env=env)
+        # In a session of its own: Ctrl-C is for us, who then end all that it has started.
+        child = subprocess.Popen(
+            command, stdin=nothing, stdout=out, stderr=errors, env=env, start_new_session=True
+        )
         try:
-            status = child.wait(timeout)
-        except BaseException as error:
-            child.kill()
-            child.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise Failure(f"{command[0]} took more than {timeout:.0f} s") from None
+            status = wait(child, timeout)
+        except BaseException:
+            end(child)
             raise
         if status != 0:
             errors.seek(0)
@@ -63,6 +64,27 @@ def run(command: list[str], env: dict | None = None, timeout: float = TIMEOUT) -
             raise Failure(f"{name}: status {status}: {lines}{text}", status)
         out.seek(0)
         return out.read()
+
+
+def wait(child: subprocess.Popen, timeout: float) -> int:
+    """The exit status, at once: `Popen.wait` with a timeout looks every 50 ms only."""
+    ended = os.pidfd_open(child.pid)
+    try:
+        if not select.select([ended], [], [], timeout)[0]:
+            raise Failure(f"{child.args[0]} took more than {timeout:g} s")
+    finally:
+        os.close(ended)
+    return child.wait()
+
+
+def end(child: subprocess.Popen) -> None:
+    """Gives a program and its pipeline the time to clean up."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+            wait(child, 10)
+        except (Failure, ProcessLookupError):
+            pass
 
 
 def open_unnamed():
@@ -146,9 +168,8 @@ class Watch:
     """
 
     def __init__(self):
-        self.peaks: dict[str, int] = {}  # by name of the program
+        self.peaks: dict[str, int] = {}  # by `program`
         self.calls: dict[str, tuple[list[bytes], list[bytes]]] = {}  # arguments and environment
-        self.ignored: set[int] = set()
         self.own = read(f"/proc/{os.getpid()}/cmdline")
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.poll, daemon=True)
@@ -164,23 +185,30 @@ class Watch:
 
     def poll(self) -> None:
         while not self.ended.wait(0.01):
-            left_out = frozenset(self.ignored | self.before)
+            left_out = frozenset(self.before)
             for process in descendants(os.getpid(), left_out):
                 self.look_at(process)
 
     def look_at(self, process: int) -> None:
-        arguments = read(f"/proc/{process}/cmdline")
-        if not arguments or arguments == self.own:
+        line = read(f"/proc/{process}/cmdline")
+        if not line or line == self.own:
             return  # has ended, or is about to become another program
-        name = read(f"/proc/{process}/comm").decode(errors="replace").strip()
+        arguments = line.split(b"\0")[:-1]
+        name = program(arguments)
         self.peaks[name] = max(self.peaks.get(name, 0), peak_bytes(process))
         if name not in self.calls:
             environment = read(f"/proc/{process}/environ").split(b"\0")[:-1]
-            self.calls[name] = (arguments.split(b"\0")[:-1], environment)
+            self.calls[name] = (arguments, environment)
 
-    def largest(self, *names: str) -> int:
-        """The peak of the largest of the programs whose name begins so."""
-        return max((self.peaks[name] for name in self.peaks if name.startswith(names)), default=0)
+    def largest(self, *programs: str) -> int:
+        """The peak of the largest process of some programs."""
+        return max((self.peaks.get(os.path.basename(name), 0) for name in programs), default=0)
+
+
+def program(arguments: list[bytes]) -> str:
+    """The name by which a process was called; of a script that of the script."""
+    names = [os.path.basename(os.fsdecode(word)) for word in arguments[:2]]
+    return names[-1] if names[0].startswith("python") else names[0]
 
 
 def read(path: str) -> bytes:

@@ -149,8 +149,6 @@ def unmount_below(directory: str) -> None:
 class BangerFS:
     """banger-fs with one cache directory."""
 
-    name = "banger-fs"
-
     def __init__(self, binary: str, work: str):
         self.binary, self.work = binary, work
         self.cache = f"{work}/cache"
@@ -186,8 +184,6 @@ class BangerFS:
 
 class Ratarmount:
     """ratarmount over the layers as a union of archives, lowest first: it does not know OCI."""
-
-    name = "ratarmount"
 
     def __init__(self, program: str, work: str):
         self.program, self.work = program, work
