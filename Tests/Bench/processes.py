@@ -146,19 +146,20 @@ def end_all() -> None:
                 os.kill(process, number)
             except ProcessLookupError:
                 pass
-        until = time.monotonic() + patience
-        while time.monotonic() < until and any_child_is_left():
-            time.sleep(0.02)
+        if bury_children(patience):
+            return
 
 
-def any_child_is_left() -> bool:
-    """Buries the children that have ended."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
+def bury_children(within: float) -> bool:
+    """Waits until no child is left; false after so many seconds."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.002)
+        except ChildProcessError:
+            return True
+    return False
 
 
 class Watch:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import time
 
-from processes import Failure, Watch, run, timed
+from processes import Failure, Watch, bury_children, end_all, run, timed
 
 
 def fresh(directory: str) -> str:
@@ -128,13 +128,9 @@ def unmount(path: str) -> None:
             run(["fusermount3", "-u", path], timeout=60)
         except Failure:
             run(["fusermount3", "-uz", path], timeout=60)
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(0.005)
-        except ChildProcessError:
-            return
+    if not bury_children(within=5):
+        # Another mount namespace that was made meanwhile has a copy of the mount, and keeps it alive.
+        end_all()
 
 
 def unmount_below(directory: str) -> None:
