@@ -34,7 +34,8 @@ def draw(rows: list[dict], amount, ratio_text) -> str:
         f'width="{WIDTH}" height="{height}" role="img" aria-label="banger-fs beside other tools">',
         f"<style>{STYLE}</style>",
         f'<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>',
-        '<text class="text title" x="16" y="28">banger-fs beside other tools: shorter is better</text>',
+        '<text class="text title" x="16" y="28">'
+        "banger-fs beside other tools: shorter is better</text>",
         '<text class="soft small" x="16" y="47">upper bar: banger-fs, lower bar: the other, '
         "upright line: the goal; each row has its own scale</text>",
     ]
@@ -49,7 +50,8 @@ def draw_row(row: dict, y: int, amount, ratio_text) -> list[str]:
         f'<text class="soft small" x="16" y="{y + 31}">against {plain(row["against"])}</text>',
     ]
     if row["ratio"] is None:
-        return lines + [f'<text class="soft" x="{LABELS}" y="{y + 20}">failed: see the table</text>']
+        failed = f'<text class="soft" x="{LABELS}" y="{y + 20}">failed: see the table</text>'
+        return [*lines, failed]
     # The longest of the three fills the width; what is too short to be seen is a line.
     longest = max(1.0, row["ratio"], row["goal"] or 0)
 
@@ -58,17 +60,19 @@ def draw_row(row: dict, y: int, amount, ratio_text) -> list[str]:
 
     kind = {True: "met", False: "missed", None: "plain"}[row["isMet"]]
     ours, other = (amount(row[side]["median"], row["unit"]) for side in ("ours", "other"))
-    lines += [
-        f'<rect class="{kind}" x="{LABELS}" y="{y + 4}" width="{length(row["ratio"])}" height="14"/>',
-        f'<rect class="other" x="{LABELS}" y="{y + 20}" width="{length(1.0)}" height="14"/>',
-    ]
+    ratio = ratio_text(row, row["ratio"])
+    for style, top, value in ((kind, y + 4, row["ratio"]), ("other", y + 20, 1.0)):
+        lines.append(
+            f'<rect class="{style}" x="{LABELS}" y="{top}" width="{length(value)}" height="14"/>'
+        )
     if row["goal"] is not None:
         x = LABELS + length(row["goal"])
-        lines.append(f'<line class="goal" x1="{x}" x2="{x}" y1="{y + 1}" y2="{y + 21}" stroke-width="2"/>')
+        lines.append(
+            f'<line class="goal" x1="{x}" x2="{x}" y1="{y + 1}" y2="{y + 21}" stroke-width="2"/>'
+        )
     x = LABELS + BAR_WIDTH + 12
-    return lines + [
-        f'<text class="text" x="{x}" y="{y + 16}">{ratio_text(row, row["ratio"])} × – {ours}</text>'
-        if row["name"] != "index-size"
-        else f'<text class="text" x="{x}" y="{y + 16}">{ratio_text(row, row["ratio"])} – {ours}</text>',
+    return [
+        *lines,
+        f'<text class="text" x="{x}" y="{y + 16}">{ratio}: {ours}</text>',
         f'<text class="soft small" x="{x}" y="{y + 31}">{other}</text>',
     ]

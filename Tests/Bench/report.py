@@ -71,10 +71,12 @@ GOALS = (
         "bytes", 0.20,
     ),
     goal(
-        "index-size", "index size", "compressed layers", "index.bytes", "layers.bytes", 0.015, "bytes"
+        "index-size", "index size", "compressed layers",
+        "index.bytes", "layers.bytes", 0.015, "bytes",
     ),
     goal(
-        "many", "1,000,000 files, index warm: mount to first `ls`", "our own mount of the real image",
+        "many", "1,000,000 files, index warm: mount to first `ls`",
+        "our own mount of the real image",
         "many.warm", "many.real", 1.5,
     ),
 )
@@ -184,7 +186,8 @@ def cell(text: str) -> str:
 def limit_text(row: dict) -> str:
     if row["goal"] is None:
         return ""
-    return f"≤ {row['goal'] * 100:g} %" if row["name"] == "index-size" else f"≤ {row['goal']:.2f}"
+    most = row["goal"]
+    return f"≤ {most * 100:g} %" if row["name"] == "index-size" else f"≤ {most:.2f}"
 
 
 def notes(document: dict) -> str:
@@ -192,7 +195,8 @@ def notes(document: dict) -> str:
     machine, measured = document["machine"], document["measurements"]
     memory = machine["memoryBytes"]
     lines = [
-        f"{document['date'][:10]}, medians of {document['runs']} runs (least – most of all samples). "
+        f"{document['date'][:10]}, medians of {document['runs']} runs "
+        "(least – most of all samples). "
         f"{machine['cores']} cores of {machine['processor']}, "
         f"{'?' if memory is None else round(memory / 2**30)} GiB, {machine['system']}, "
         f"Linux {machine['kernel']}, {machine['fileSystem']}; load before it began "
@@ -203,8 +207,8 @@ def notes(document: dict) -> str:
         lines.insert(0, "**A trial with small images: not a measurement.**")
     if image := document.get("image"):
         lines.append(
-            f"The real image: {image['layers']} layers, {amount(image['compressedBytes'], 'bytes')} "
-            f"compressed, {amount(image['fileBytes'], 'bytes')} in {image['files']:,} files, "
+            f"The real image: {image['layers']} layers, "
+            f"{amount(image['compressedBytes'], 'bytes')} compressed, {amount(image['fileBytes'], 'bytes')} in {image['files']:,} files, "
             f"{image['entries']:,} entries; unpacked as {document['unpackedAs']}."
         )
     if many := document.get("many"):
@@ -234,7 +238,7 @@ def is_in_a_row(name: str) -> bool:
 
 
 def write(document: dict, directory: str) -> str:
-    """Completes the document by its rows, and returns the table. Each file is replaced as a whole."""
+    """Completes the document by its rows, and returns the table. Files are replaced as a whole."""
     document["rows"] = rows(document)
     text = table(document)
     os.makedirs(directory, exist_ok=True)
