@@ -2,8 +2,8 @@
 
 from xml.sax.saxutils import escape
 
-WIDTH = 860
-LABELS = 300  # where the bars begin
+WIDTH = 900
+LABELS = 350  # where the bars begin
 BAR_WIDTH = 380
 ROW_HEIGHT = 46
 TOP = 64
@@ -36,8 +36,9 @@ def draw(rows: list[dict], amount, ratio_text) -> str:
         f'<rect class="page" width="{WIDTH}" height="{height}" rx="6"/>',
         '<text class="text title" x="16" y="28">'
         "banger-fs beside other tools: shorter is better</text>",
-        '<text class="soft small" x="16" y="47">upper bar: banger-fs, lower bar: the other, '
-        "upright line: the goal; each row has its own scale</text>",
+        '<text class="soft small" x="16" y="47">upper bar: banger-fs, lower bar: the other; '
+        "upright line: the goal; at the right the ratio and both medians; "
+        "each row has its own scale</text>",
     ]
     for number, row in enumerate(rows):
         lines += draw_row(row, TOP + number * ROW_HEIGHT, amount, ratio_text)
