@@ -32,6 +32,13 @@ package final class Monitor<State: ~Copyable>: Sendable {
     return body(&locked.value.pointee)
   }
 
+  /// Changes the state, and wakes those who wait only where `body` says that it matters to them.
+  package func updateWaking(where body: (inout State) -> Bool) {
+    pthread_mutex_lock(locked.mutex)
+    defer { pthread_mutex_unlock(locked.mutex) }
+    if body(&locked.value.pointee) { pthread_cond_broadcast(condition) }
+  }
+
   /// Waits until `isReady`, then changes the state.
   ///
   /// Wakes nobody.

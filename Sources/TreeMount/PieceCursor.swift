@@ -19,10 +19,13 @@ struct PieceCursor {
   static let pieceByteCount = 1 << 20
 
   private let tree: Tree
+  private let takesWholeFiles: Bool
   private var next: ReadPosition
 
-  init(_ tree: Tree, from start: ReadPosition) {
+  /// Of each file the first piece or, with `takesWholeFiles`, all.
+  init(_ tree: Tree, from start: ReadPosition, takesWholeFiles: Bool) {
     self.tree = tree
+    self.takesWholeFiles = takesWholeFiles
     next = start
   }
 
@@ -38,7 +41,7 @@ struct PieceCursor {
         return Piece(position: position, content: .directory)
       case .regular where position.offset < node.size && !tree.isSparse(node):
         let count = min(node.size - position.offset, UInt64(Self.pieceByteCount))
-        next.offset += count
+        if takesWholeFiles { next.offset += count } else { nextNode() }
         return Piece(position: position, content: .bytes(Int(count)))
       default:
         nextNode()

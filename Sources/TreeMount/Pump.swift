@@ -18,6 +18,9 @@ package enum PumpReader: Sendable, Equatable {
   /// Whoever is seen to read one file after the other.
   case anybody
 
+  /// Who reads a file's beginning may not want the rest, and the kernel reads ahead in it by itself.
+  fileprivate var takesWholeFiles: Bool { self != .anybody }
+
   /// Bytes to be pushed in one go, at first and at most.
   ///
   /// A walker will want everything: 32 MiB are tens of milliseconds of its time. Anybody else may stop
@@ -46,7 +49,7 @@ package final class Pump: CachePusher {
   /// Never waits.
   func note(_ inode: InodeNumber, at offset: UInt64) {
     guard let node = UInt32(exactly: inode.rawValue - 1) else { return }
-    track.update { $0.note(ReadPosition(node: node, offset: offset)) }
+    track.updateWaking { $0.note(ReadPosition(node: node, offset: offset)) }
   }
 
   package func stop() {
@@ -90,7 +93,7 @@ package final class Pump: CachePusher {
     _ memory: UnsafeMutableRawBufferPointer,
     list: (NodeID) -> Void
   ) {
-    var cursor = PieceCursor(files.tree, from: start)
+    var cursor = PieceCursor(files.tree, from: start, takesWholeFiles: reader.takesWholeFiles)
     var (window, largest) = reader.windows
     var room = window
     var mark = start

@@ -41,7 +41,12 @@ struct ReaderTrack: Sendable {
   /// Whether it takes one file after the other.
   var isInOrder: Bool { fileCount >= Self.leastFiles }
 
-  mutating func note(_ read: ReadPosition) {
+  /// Takes note of a READ.
+  ///
+  /// - Returns: Whether a pump may have waited for it: most readers read here and there, and nothing is
+  ///   pushed for them.
+  mutating func note(_ read: ReadPosition) -> Bool {
+    let wasInOrder = isInOrder
     if continues(read.node) {
       if read.node > position.node { fileCount += 1 }
       position = max(position, read)
@@ -51,6 +56,7 @@ struct ReaderTrack: Sendable {
       position = read
       pushed = read
     }
+    return isInOrder || wasInOrder || !mayTurn
   }
 
   private func continues(_ node: UInt32) -> Bool {

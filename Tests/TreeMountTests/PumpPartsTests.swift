@@ -38,8 +38,15 @@ struct PumpPartsTests {
   }
 
   @Test func `every byte of every file is in one piece, in the order of a walk`() throws {
-    let cursor = PieceCursor(try Self.tree(Self.members), from: .start)
+    let tree = try Self.tree(Self.members)
+    let cursor = PieceCursor(tree, from: .start, takesWholeFiles: true)
     #expect(Self.rest(of: cursor) == Self.pieces)
+  }
+
+  @Test func `or the beginning of every file is`() throws {
+    let tree = try Self.tree(Self.members)
+    let cursor = PieceCursor(tree, from: .start, takesWholeFiles: false)
+    #expect(Self.rest(of: cursor) == Self.pieces.filter { $0.position.offset == 0 })
   }
 
   @Test(arguments: [
@@ -49,7 +56,8 @@ struct PumpPartsTests {
     (ReadPosition(node: 5, offset: 0), 6), (ReadPosition(node: 9, offset: .max), 6),
   ])
   func `a reader that is ahead is not served what it has`(reader: ReadPosition, left: Int) throws {
-    var cursor = PieceCursor(try Self.tree(Self.members), from: .start)
+    let tree = try Self.tree(Self.members)
+    var cursor = PieceCursor(tree, from: .start, takesWholeFiles: true)
     _ = cursor.nextPiece()
     cursor.skip(behind: reader)
     // Node 0 is the root, which is no file: whoever is there has seen only it.
@@ -103,24 +111,55 @@ struct PumpPartsTests {
     var walk: UInt32
     var isInOrder: Bool
     var node: UInt32
+    /// Whether the last one is worth waking the pump for.
+    var wakes: Bool
   }
 
   @Test(arguments: [
-    Reads(name: "nothing", nodes: [], walk: 0, isInOrder: false, node: 0),
-    Reads(name: "in order", nodes: [3, 4, 9], walk: 0, isInOrder: true, node: 9),
-    Reads(name: "one file", nodes: [3, 3, 3, 3], walk: 0, isInOrder: false, node: 3),
-    Reads(name: "too few", nodes: [3, 4], walk: 0, isInOrder: false, node: 4),
-    Reads(name: "from afar", nodes: [500, 501, 502], walk: 1, isInOrder: false, node: 502),
-    Reads(name: "then in order", nodes: [500, 501, 502, 503], walk: 1, isInOrder: true, node: 503),
-    Reads(name: "a turn back", nodes: [500, 501, 502, 503, 9], walk: 2, isInOrder: false, node: 9),
-    Reads(name: "two at once", nodes: [3, 5, 4, 6], walk: 0, isInOrder: true, node: 6),
+    Reads(name: "nothing", nodes: [], walk: 0, isInOrder: false, node: 0, wakes: false),
+    Reads(name: "in order", nodes: [3, 4, 9], walk: 0, isInOrder: true, node: 9, wakes: true),
+    Reads(name: "one file", nodes: [3, 3, 3, 3], walk: 0, isInOrder: false, node: 3, wakes: false),
+    Reads(name: "too few", nodes: [3, 4], walk: 0, isInOrder: false, node: 4, wakes: false),
+    Reads(
+      name: "from afar",
+      nodes: [500, 501, 502],
+      walk: 1,
+      isInOrder: false,
+      node: 502,
+      wakes: false
+    ),
+    Reads(
+      name: "then in order",
+      nodes: [500, 501, 502, 503],
+      walk: 1,
+      isInOrder: true,
+      node: 503,
+      wakes: true
+    ),
+    Reads(
+      name: "a turn back",
+      nodes: [500, 501, 502, 503, 9],
+      walk: 2,
+      isInOrder: false,
+      node: 9,
+      wakes: true
+    ),
+    Reads(
+      name: "two at once",
+      nodes: [3, 5, 4, 6],
+      walk: 0,
+      isInOrder: true,
+      node: 6,
+      wakes: true
+    ),
     Reads(
       name: "what was not pushed",
       nodes: [3, 4, 5, 900],
       pushed: 880,
       walk: 0,
       isInOrder: true,
-      node: 900
+      node: 900,
+      wakes: true
     ),
     Reads(
       name: "further than that",
@@ -128,21 +167,32 @@ struct PumpPartsTests {
       pushed: 800,
       walk: 1,
       isInOrder: false,
-      node: 900
+      node: 900,
+      wakes: true
     ),
-    Reads(name: "a walker", nodes: [900, 5], mayTurn: false, walk: 0, isInOrder: false, node: 900),
+    Reads(
+      name: "a walker",
+      nodes: [900, 5],
+      mayTurn: false,
+      walk: 0,
+      isInOrder: false,
+      node: 900,
+      wakes: true
+    ),
   ])
   func `reads tell where a reader is, and whether it goes on`(reads: Reads) {
     var track = ReaderTrack(mayTurn: reads.mayTurn)
+    var wakes = false
     for (place, node) in reads.nodes.enumerated() {
       // The pump runs ahead before the last read.
       if place == reads.nodes.count - 1 {
         track.pushed = max(track.pushed, ReadPosition(node: reads.pushed, offset: 0))
       }
-      track.note(ReadPosition(node: node, offset: 0))
+      wakes = track.note(ReadPosition(node: node, offset: 0))
     }
     #expect(track.walk == reads.walk, "\(reads.name)")
     #expect(track.isInOrder == reads.isInOrder, "\(reads.name)")
+    #expect(wakes == reads.wakes, "\(reads.name)")
     #expect(track.position == ReadPosition(node: reads.node, offset: 0), "\(reads.name)")
   }
 }
