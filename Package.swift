@@ -1,7 +1,13 @@
 // swift-tools-version: 6.2
 // The whole truth about who may import whom: see docs/ARCHITECTURE.md for the picture.
 
+import Foundation
 import PackageDescription
+
+/// ISA-L decodes gzip where it is installed; see docs/decisions/0011-isa-l.md.
+let hasISAL =
+  Context.environment["BANGER_FS_WITHOUT_ISAL"] != "1"
+  && FileManager.default.fileExists(atPath: "/usr/include/isa-l/igzip_lib.h")
 
 let common: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
@@ -56,8 +62,8 @@ let package = Package(
     .target(name: "FlatArrays", swiftSettings: common),
     .target(
       name: "SeekableCompression",
-      dependencies: ["Offsets", "CZlib", "CZstd"],
-      swiftSettings: common
+      dependencies: ["Offsets", "CZlib", "CZstd"] + (hasISAL ? ["CIsal"] : []),
+      swiftSettings: common + (hasISAL ? [.define("HAS_ISAL")] : [])
     ),
     .target(name: "Threading", swiftSettings: common),
     .target(name: "FuseServer", dependencies: ["CFuse3", "Threading"], swiftSettings: common),
@@ -203,6 +209,12 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+if hasISAL {
+  package.targets.append(
+    .systemLibrary(name: "CIsal", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])])
+  )
+}
 
 // Has no main function of its own: it links only where the fuzzing engine is asked for.
 if Context.environment["BANGER_FS_FUZZ"] != nil {

@@ -30,11 +30,12 @@ package struct BlobIndexer: ~Copyable, Sendable {
   /// A wish: see `SeekTable.longestSpan`. Less than `SeekTable.smallestSpacing` means that.
   package init(
     spacing: UInt64 = SeekTable.defaultSpacing,
-    limits: CompressionLimits = CompressionLimits()
+    limits: CompressionLimits = CompressionLimits(),
+    library: InflateLibrary = .standard
   ) throws(CompressionError) {
-    let stream = try BlobStream(zstdWindowByteLimit: limits.zstdWindowByteCount)
+    let stream = try BlobStream(zstdWindowByteLimit: limits.zstdWindowByteCount, library)
     let recorder = try PointRecorder(spacing: spacing)
-    let probe = try WindowProbe()
+    let probe = try WindowProbe(library)
     self.limits = limits
     self.stream = stream
     self.recorder = recorder
@@ -134,16 +135,11 @@ package struct BlobIndexer: ~Copyable, Sendable {
   ) throws(CompressionError) {
     while filled < decoded.bytes.count {
       let wish = recorder.distanceToWish(at: position)
-      // Free running ends one byte early, so that a boundary at the wished distance itself is met
-      // with the engine asked for it, however the input is cut.
-      let isNear = wish <= 1
-      let free = decoded.bytes.count - filled
-      let roomCount = isNear ? free : Int(min(UInt64(free), wish - 1))
-      var room = decoded.slice(filled..<filled + roomCount)
-      let before = input
-      let event = try stream.step(&input, into: &room, until: isNear ? .blockBoundary : .bytes)
-      filled += roomCount - room.count
-      position.bytes += UInt64(roomCount - room.count)
+      var room = decoded.slice(filled..<decoded.bytes.count)
+      let (before, free) = (input, room.count)
+      let event = try stream.step(&input, into: &room, until: .boundary(after: wish))
+      filled += free - room.count
+      position.bytes += UInt64(free - room.count)
       if probe.isActive {
         try feedProbe(UnsafeRawBufferPointer(rebasing: before[..<(before.count - input.count)]))
       }
@@ -159,13 +155,17 @@ package struct BlobIndexer: ~Copyable, Sendable {
     case .restart(let offset):
       memberStart = position
       recorder.takeRestart(SeekPoint(blobOffset: offset, tarOffset: position))
-    case .boundary(let bitCount, let previousByte):
-      guard recorder.distanceToWish(at: position) == 0 else { return }
+    case .boundary(let boundary):
       if probe.isActive { try endProbe(isComplete: false) }
+      let start = stream.position.bytes - UInt64(boundary.following.count)
       recorder.takeBoundary(
-        SeekPoint(blobOffset: stream.position, tarOffset: position, bitCount: bitCount)
+        SeekPoint(
+          blobOffset: BlobOffset(start),
+          tarOffset: position,
+          bitCount: boundary.bitCount
+        )
       )
-      probe.begin(bitCount: bitCount, previousByte: previousByte, window: window)
+      probe.begin(at: boundary, window: window)
     }
   }
 

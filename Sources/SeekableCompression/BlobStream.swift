@@ -11,8 +11,8 @@ enum StreamEvent: Equatable {
   case outputFull
   /// Decoding can begin at `offset` with nothing known of what was before.
   case restart(at: BlobOffset)
-  /// Deflate only: decoding can begin here, given the window. See `InflateEngine.Outcome`.
-  case boundary(bitCount: UInt8, previousByte: UInt8)
+  /// Deflate only: decoding can begin here, given the window. See `InflateOutcome`.
+  case boundary(BlockBoundary)
   /// The member or frame is complete.
   case unitEnd
 }
@@ -24,9 +24,9 @@ struct BlobStream: ~Copyable, Sendable {
   private var zstd: ZstdStream
   private var plainPosition = BlobOffset.zero
 
-  init(zstdWindowByteLimit: UInt64) throws(CompressionError) {
+  init(zstdWindowByteLimit: UInt64, _ library: InflateLibrary) throws(CompressionError) {
     // First all that can fail: a half-made value of move-only parts could not be taken apart.
-    let gzip = try GzipStream()
+    let gzip = try GzipStream(library)
     let zstd = try ZstdStream(windowByteLimit: zstdWindowByteLimit)
     self.gzip = gzip
     self.zstd = zstd

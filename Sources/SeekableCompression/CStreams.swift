@@ -1,7 +1,10 @@
 // Owners of what the C libraries keep on the heap: zlib's deflate stream, zstd's contexts, and
-// plain bytes. With InflateEngine, the only places that allocate and free. Know nothing of blobs or
+// plain bytes. With the two inflaters, the only places that allocate and free. Know nothing of blobs or
 // seek points. A C stream holds a pointer to itself or is large, so it is pinned: it never moves.
 
+#if HAS_ISAL
+import CIsal
+#endif
 import CZlib
 import CZstd
 
@@ -31,11 +34,15 @@ package struct CRC32: Sendable {
 
   package init() {}
 
-  /// The corresponding C function is `crc32_z`.
+  /// The corresponding C functions are `crc32_gzip_refl` of ISA-L, and zlib's `crc32_z`.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
     let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self)
     guard let base else { return }
+    #if HAS_ISAL
+    value = crc32_gzip_refl(value, base, UInt64(bytes.count))
+    #else
     value = UInt32(truncatingIfNeeded: crc32_z(UInt(value), base, bytes.count))
+    #endif
   }
 
   package static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {

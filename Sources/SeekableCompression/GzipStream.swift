@@ -26,12 +26,11 @@ struct GzipStream: ~Copyable, Sendable {
   private var memberStart = BlobOffset.zero
   private var memberByteCount: UInt64 = 0
   private var crc = CRC32()
-  private var lastByte: UInt8 = 0
   /// Checking is for the pass that sees every byte of every member.
   private var checksTrailers = true
 
-  init() throws(CompressionError) {
-    engine = try InflateEngine()
+  init(_ library: InflateLibrary) throws(CompressionError) {
+    engine = try InflateEngine(library)
   }
 
   /// Where the member begins that was read last; `nil` if the stream was not read from its start.
@@ -64,7 +63,6 @@ struct GzipStream: ~Copyable, Sendable {
     phase = .body
     position = point.blobOffset
     memberStart = point.blobOffset
-    lastByte = previousByte
     checksTrailers = false
   }
 
@@ -76,7 +74,7 @@ struct GzipStream: ~Copyable, Sendable {
     var input = stored
     var room = output
     let outcome = engine.decode(&input, into: &room, until: .bytes)
-    return outcome == .end && input.isEmpty ? output.count - room.count : nil
+    return outcome == .end(unused: []) && input.isEmpty ? output.count - room.count : nil
   }
 
   mutating func step(
@@ -87,8 +85,7 @@ struct GzipStream: ~Copyable, Sendable {
     if case .body = phase { return try inflate(&input, into: &output, until: goal) }
     while let byte = input.first {
       input.dropFirstInPlace(1)
-      position.bytes += 1
-      if let event = try push(byte) { return event }
+      if let event = try take(byte) { return event }
       if case .junk = phase {
         position.bytes += UInt64(input.count)
         input.dropFirstInPlace(input.count)
@@ -104,9 +101,7 @@ struct GzipStream: ~Copyable, Sendable {
   ) throws(CompressionError) -> StreamEvent {
     let (inputBefore, outputBefore) = (input, output)
     let outcome = engine.decode(&input, into: &output, until: goal)
-    let used = inputBefore.count - input.count
-    position.bytes += UInt64(used)
-    if used > 0 { lastByte = inputBefore[used - 1] }
+    position.bytes += UInt64(inputBefore.count - input.count)
     let made = outputBefore.count - output.count
     // It is compared modulo 2^32.
     memberByteCount &+= UInt64(made)
@@ -116,16 +111,27 @@ struct GzipStream: ~Copyable, Sendable {
     switch outcome {
     case .inputUsed: return .inputUsed
     case .outputFull: return .outputFull
-    case .boundary(let bitCount): return .boundary(bitCount: bitCount, previousByte: lastByte)
-    case .end:
+    case .boundary(let boundary): return .boundary(boundary)
+    case .end(let unused):
       phase = .trailer(count: 0, value: 0)
+      // No more than eight: they end in the trailer.
+      position.bytes -= UInt64(unused.count)
+      for byte in unused { try take(byte) }
       return .unitEnd
-    case .corrupt: throw .corruptDeflate(at: position, memberAt: memberStart)
+    case .corrupt(let unusedByteCount):
+      position.bytes -= UInt64(unusedByteCount)
+      throw .corruptDeflate(at: position, memberAt: memberStart)
     case .outOfMemory: throw .outOfMemory
     }
   }
 
   /// Takes one byte outside deflate data.
+  @discardableResult
+  private mutating func take(_ byte: UInt8) throws(CompressionError) -> StreamEvent? {
+    position.bytes += 1
+    return try push(byte)
+  }
+
   private mutating func push(_ byte: UInt8) throws(CompressionError) -> StreamEvent? {
     switch phase {
     case .magic(let hasFirst): try pushMagic(byte, hasFirst: hasFirst)

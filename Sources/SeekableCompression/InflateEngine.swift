@@ -1,15 +1,68 @@
 // The seam behind which deflate is decoded: one raw deflate stream, started at its beginning or in
-// its middle. Knows nothing of gzip members, blobs or seek points. zlib does the work; another
-// engine would replace this file. Source: RFC 1951; zlib.h on Z_BLOCK, inflatePrime.
+// its middle, by zlib or by ISA-L. Chooses between them; knows nothing of gzip members, blobs or
+// seek points. Source: RFC 1951.
 
-import CZlib
+import Glibc
+
+/// Which library decodes deflate.
+///
+/// Both read and write the same seek points; see docs/decisions/0011-isa-l.md.
+package enum InflateLibrary: String, Sendable, CaseIterable {
+  /// The reference, and what there is where ISA-L is not.
+  case zlib
+  #if HAS_ISAL
+  case isal
+  #endif
+
+  /// What is used where nobody asks for one: the fastest there is.
+  ///
+  /// The environment can name another (BANGER_FS_INFLATE), for comparisons; what it does not know
+  /// it ignores.
+  package static let standard: InflateLibrary = {
+    if let name = getenv("BANGER_FS_INFLATE"), let library = Self(rawValue: String(cString: name)) {
+      return library
+    }
+    return allCases.last ?? .zlib
+  }()
+}
 
 /// How far the next stretch of decoding may go.
 enum DecodeGoal {
   /// Until input or room is used up.
   case bytes
-  /// Also stop at the first boundary between two deflate blocks.
-  case blockBoundary
+  /// Also stop between two deflate blocks, once so many bytes more are decoded.
+  ///
+  /// zlib stops at the first such boundary; ISA-L at one soon after. Which one it is depends on the
+  /// stream alone, not on how it is cut.
+  case boundary(after: UInt64)
+}
+
+/// A place between two deflate blocks.
+struct BlockBoundary: Equatable {
+  /// The next block begins with so many bits, 0 to 7, ...
+  var bitCount: UInt8
+  /// ... the high ones of this byte.
+  var previousByte: UInt8
+  /// Input that was taken already and comes after them.
+  var following: [UInt8] = []
+}
+
+/// What stopped a stretch of decoding.
+enum InflateOutcome: Equatable {
+  /// All input is used, and nothing decoded is held back.
+  case inputUsed
+  case outputFull
+  /// Only where the goal asks for it; nothing decoded is held back.
+  case boundary(BlockBoundary)
+  /// The stream's last block ended; the input stands at the first byte after it.
+  ///
+  /// Except that these bytes, eight at most, belong there too: they came with earlier input.
+  case end(unused: [UInt8])
+  /// What follows is no deflate data; all that came before was decoded.
+  ///
+  /// The input stands where this was found, or so many bytes behind it.
+  case corrupt(unusedByteCount: Int)
+  case outOfMemory
 }
 
 /// A decoder of one raw deflate stream at a time.
@@ -19,106 +72,66 @@ struct InflateEngine: ~Copyable, Sendable {
   /// Source: RFC 1951 §2.
   static let windowByteCount = 32 << 10
 
-  nonisolated(unsafe) private let stream: UnsafeMutablePointer<z_stream>
-
-  init() throws(CompressionError) {
-    let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
-    stream.initialize(to: z_stream())
-    guard czlib_inflateInit2(stream, -15) == Z_OK else {
-      stream.deallocate()
-      throw .outOfMemory
-    }
-    self.stream = stream
+  private enum Inflater: ~Copyable, Sendable {
+    case zlib(ZlibInflater)
+    #if HAS_ISAL
+    case isal(IsalInflater)
+    #endif
   }
 
-  deinit {
-    inflateEnd(stream)
-    stream.deallocate()
+  private let inflater: Inflater
+
+  init(_ library: InflateLibrary) throws(CompressionError) {
+    switch library {
+    case .zlib: inflater = .zlib(try ZlibInflater())
+    #if HAS_ISAL
+    case .isal: inflater = .isal(IsalInflater())
+    #endif
+    }
   }
 
   /// Starts a stream at its first byte.
-  ///
-  /// The corresponding C function is `inflateReset`.
   mutating func begin() {
-    inflateReset(stream)
+    switch inflater {
+    case .zlib(let zlib): zlib.begin()
+    #if HAS_ISAL
+    case .isal(let isal): isal.begin()
+    #endif
+    }
   }
 
   /// Starts in the middle of a stream, at a block boundary.
   ///
   /// The block's first `bitCount` bits (0 to 7) are the high bits of `previousByte`; the rest
   /// follows in the input. `window` is what was decoded before, 32 KiB of it at most.
-  /// The corresponding C functions are `inflatePrime` and `inflateSetDictionary`.
   ///
-  /// - Returns: whether zlib accepted it.
+  /// - Returns: whether the library accepted it.
   mutating func resume(
     bitCount: UInt8,
     previousByte: UInt8,
     window: UnsafeRawBufferPointer
   ) -> Bool {
-    begin()
-    if bitCount > 0 {
-      guard bitCount < 8 else { return false }
-      let bits = Int32(previousByte >> (8 - bitCount))
-      guard inflatePrime(stream, Int32(bitCount), bits) == Z_OK else { return false }
+    guard bitCount < 8 else { return false }
+    let bits = UInt8(truncatingIfNeeded: UInt16(previousByte) >> (8 - UInt16(bitCount)))
+    switch inflater {
+    case .zlib(let zlib): return zlib.resume(bits: bits, bitCount: bitCount, window: window)
+    #if HAS_ISAL
+    case .isal(let isal): return isal.resume(bits: bits, bitCount: bitCount, window: window)
+    #endif
     }
-    guard let base = window.baseAddress, !window.isEmpty else { return true }
-    let bytes = base.assumingMemoryBound(to: UInt8.self)
-    return inflateSetDictionary(stream, bytes, UInt32(window.count)) == Z_OK
-  }
-
-  enum Outcome: Equatable {
-    case inputUsed
-    case outputFull
-    /// Between two blocks; the next begins with the `bitCount` high bits of the byte just used.
-    case boundary(bitCount: UInt8)
-    /// The stream's last block ended; the input stands at the first byte after it.
-    case end
-    case corrupt
-    case outOfMemory
   }
 
   /// Decodes as far as `goal`, input and room allow, and moves both past what was used.
-  ///
-  /// The corresponding C function is `inflate`.
   mutating func decode(
     _ input: inout UnsafeRawBufferPointer,
     into output: inout UnsafeMutableRawBufferPointer,
     until goal: DecodeGoal
-  ) -> Outcome {
-    while true {
-      let code = step(&input, &output, flush: goal == .blockBoundary ? Z_BLOCK : Z_NO_FLUSH)
-      switch code {
-      case Z_STREAM_END: return .end
-      case Z_MEM_ERROR: return .outOfMemory
-      case Z_OK, Z_BUF_ERROR: break
-      default: return .corrupt
-      }
-      if goal == .blockBoundary {
-        // zlib.h: 128 right after a block, 64 in the last one, the low bits count what is unused.
-        let state = stream.pointee.data_type
-        if state & 192 == 128 { return .boundary(bitCount: UInt8(state & 7)) }
-        // Only when called once more after the last block does zlib say that the stream ended.
-        if state & 192 == 192 { continue }
-      }
-      if output.isEmpty { return .outputFull }
-      if input.isEmpty { return .inputUsed }
+  ) -> InflateOutcome {
+    switch inflater {
+    case .zlib(let zlib): return zlib.decode(&input, into: &output, until: goal)
+    #if HAS_ISAL
+    case .isal(let isal): return isal.decode(&input, into: &output, until: goal)
+    #endif
     }
-  }
-
-  private mutating func step(
-    _ input: inout UnsafeRawBufferPointer,
-    _ output: inout UnsafeMutableRawBufferPointer,
-    flush: Int32
-  ) -> Int32 {
-    let inputCount = UInt32(clamping: input.count)
-    let outputCount = UInt32(clamping: output.count)
-    stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    stream.pointee.avail_in = inputCount
-    stream.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    stream.pointee.avail_out = outputCount
-    let code = inflate(stream, flush)
-    input.dropFirstInPlace(Int(inputCount - stream.pointee.avail_in))
-    output.dropFirstInPlace(Int(outputCount - stream.pointee.avail_out))
-    return code
   }
 }

@@ -26,11 +26,12 @@ package struct SpanDecoder: ~Copyable, Sendable {
     codec: Codec,
     at point: SeekPoint,
     window: UnsafeRawBufferPointer,
-    source: any ByteSource
+    source: any ByteSource,
+    library: InflateLibrary = .standard
   ) throws(CompressionError) {
     // Whoever made the point has let the frame pass.
     let windowByteLimit = CompressionLimits.largestZstdWindowByteCount
-    var stream = try BlobStream(zstdWindowByteLimit: windowByteLimit)
+    var stream = try BlobStream(zstdWindowByteLimit: windowByteLimit, library)
     let input = HeapBytes(byteCount: SpanDecoder.inputByteCount)
     try stream.resume(codec, at: point, window: window, source: source, scratch: input.bytes)
     self.stream = stream

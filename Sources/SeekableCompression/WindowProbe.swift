@@ -15,20 +15,20 @@ struct WindowProbe: ~Copyable, Sendable {
   private var windowByteCount = 0
   private(set) var isActive = false
 
-  init() throws(CompressionError) {
-    let first = try MarkedDecode(mixesHighByte: false)
-    let second = try MarkedDecode(mixesHighByte: true)
+  init(_ library: InflateLibrary) throws(CompressionError) {
+    let first = try MarkedDecode(library, mixesHighByte: false)
+    let second = try MarkedDecode(library, mixesHighByte: true)
     self.first = first
     self.second = second
     window = HeapBytes(byteCount: WindowProbe.size)
   }
 
   /// Begins at a point; `window` is what was decoded before it, 32 KiB at most.
-  mutating func begin(bitCount: UInt8, previousByte: UInt8, window real: UnsafeRawBufferPointer) {
+  mutating func begin(at boundary: BlockBoundary, window real: UnsafeRawBufferPointer) {
     windowByteCount = real.count
     tail.copyMemory(from: real)
-    first.begin(bitCount: bitCount, previousByte: previousByte)
-    second.begin(bitCount: bitCount, previousByte: previousByte)
+    first.begin(at: boundary)
+    second.begin(at: boundary)
     isActive = true
   }
 
@@ -84,8 +84,8 @@ private struct MarkedDecode: ~Copyable, Sendable {
   private(set) var count = 0
   private var isRunning = false
 
-  init(mixesHighByte: Bool) throws(CompressionError) {
-    let engine = try InflateEngine()
+  init(_ library: InflateLibrary, mixesHighByte: Bool) throws(CompressionError) {
+    let engine = try InflateEngine(library)
     self.engine = engine
     self.mixesHighByte = mixesHighByte
     markers = HeapBytes(byteCount: InflateEngine.windowByteCount)
@@ -94,14 +94,15 @@ private struct MarkedDecode: ~Copyable, Sendable {
 
   var output: UnsafeRawBufferPointer { UnsafeRawBufferPointer(decoded.slice(0..<count)) }
 
-  mutating func begin(bitCount: UInt8, previousByte: UInt8) {
+  mutating func begin(at boundary: BlockBoundary) {
     if !isMarked { mark() }
     count = 0
     isRunning = engine.resume(
-      bitCount: bitCount,
-      previousByte: previousByte,
+      bitCount: boundary.bitCount,
+      previousByte: boundary.previousByte,
       window: UnsafeRawBufferPointer(markers.bytes)
     )
+    boundary.following.withUnsafeBytes { push($0) }
   }
 
   private mutating func mark() {

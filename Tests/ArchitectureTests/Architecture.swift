@@ -21,7 +21,7 @@ enum Architecture {
     "TarFormat": ["Offsets"],
     "FileTree": ["Offsets", "FlatArrays"],
     "FlatArrays": system,
-    "SeekableCompression": system.union(["Offsets", "CZlib", "CZstd"]),
+    "SeekableCompression": system.union(["Offsets", "CZlib", "CZstd", "CIsal"]),
     "Threading": ["Glibc", "Synchronization"],
     "FuseServer": system.union(["CFuse3"]),
     "ImageStore": system.union([
@@ -50,6 +50,7 @@ enum Architecture {
   /// Modules over C libraries, and the only targets that may see them, tests included.
   static let ownersOfC: [String: Set<String>] = [
     "CFuse3": ["FuseServer"],
+    "CIsal": ["SeekableCompression"],
     "CZlib": ["SeekableCompression", "TestKit"],
     "CZstd": ["SeekableCompression", "TestKit"],
   ]
