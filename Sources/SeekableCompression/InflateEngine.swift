@@ -39,9 +39,8 @@ enum DecodeGoal {
 
 /// A place between two deflate blocks.
 struct BlockBoundary: Equatable {
-  /// The next block begins with so many bits, 0 to 7, ...
+  /// How many bits of `previousByte` the next block begins with: 0 to 7, the high ones.
   var bitCount: UInt8
-  /// ... the high ones of this byte.
   var previousByte: UInt8
   /// Input that was taken already and comes after them.
   var following: [UInt8] = []
