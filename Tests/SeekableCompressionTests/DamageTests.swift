@@ -84,7 +84,9 @@ struct DamageTests {
     let good = CompressedBytes.gzip([])
     var bad = good
     bad[index] = value
-    #expect(throws: error) { try indexed(good + bad) }
+    for library in InflateLibrary.allCases {
+      #expect(throws: error, "\(library)") { try indexed(good + bad, library: library) }
+    }
   }
 
   @Test func `a wrong header checksum is an error`() {

@@ -64,6 +64,8 @@ struct Encoding: CustomTestStringConvertible, Sendable {
     gzip("gzip") { _ in },
     gzip("gzip, fastest") { $0.level = 1 },
     gzip("gzip, stored blocks") { $0.level = 0 },
+    gzip("gzip, fixed codes") { $0.strategy = .fixed },
+    gzip("gzip, no references") { $0.strategy = .huffmanOnly },
     gzip("gzip, sync flushes") { $0.flush = .sync },
     gzip("gzip, full flushes, as pigz -i") { $0.flush = .full },
     gzip("gzip, members of 20,000 bytes") { $0.memberByteCount = 20_000 },
@@ -113,9 +115,10 @@ func indexed(
   _ blob: [UInt8],
   spacing: UInt64 = SeekTable.defaultSpacing,
   pieceByteCount: Int = 1 << 20,
-  limits: CompressionLimits = CompressionLimits()
+  limits: CompressionLimits = CompressionLimits(),
+  library: InflateLibrary = .standard
 ) throws -> Pass {
-  var indexer = try BlobIndexer(spacing: spacing, limits: limits)
+  var indexer = try BlobIndexer(spacing: spacing, limits: limits, library: library)
   var pass = Pass()
   for start in stride(from: 0, to: blob.count, by: pieceByteCount) {
     let piece = Array(blob[start..<min(start + pieceByteCount, blob.count)])
@@ -136,7 +139,8 @@ func indexed(
 func decoder(
   of blob: some ByteSource,
   _ table: SeekTable,
-  at offset: UInt64 = 0
+  at offset: UInt64 = 0,
+  library: InflateLibrary = .standard
 ) throws -> SpanDecoder {
   let index = try #require(table.points.index(atOrBefore: TarOffset(offset)))
   let point = table.points[index]
@@ -145,7 +149,8 @@ func decoder(
       codec: table.codec,
       at: point,
       window: $0,
-      source: blob
+      source: blob,
+      library: library
     )
   }
 }

@@ -26,20 +26,24 @@ struct FramingRow: CustomTestStringConvertible, Sendable {
   }
 
   func check() throws {
-    for pieceByteCount in [1 << 20, 1, 13] {
-      switch result {
-      case .sample(let warnings):
-        let pass = try indexed(blob, pieceByteCount: pieceByteCount)
-        #expect(pass.bytes == FramingTests.sample, "in pieces of \(pieceByteCount)")
-        #expect(pass.table.warnings == warnings)
-        #expect(pass.table.blobByteCount == UInt64(blob.count))
-      case .nothing:
-        #expect(try indexed(blob, pieceByteCount: pieceByteCount).bytes == [])
-      case .error(let error):
-        #expect(throws: error, "in pieces of \(pieceByteCount)") {
-          try indexed(blob, pieceByteCount: pieceByteCount)
+    for library in InflateLibrary.allCases {
+      for pieceByteCount in [1 << 20, 1, 13] {
+        try check("\(library), pieces of \(pieceByteCount)") {
+          try indexed(blob, pieceByteCount: pieceByteCount, library: library)
         }
       }
+    }
+  }
+
+  private func check(_ name: Comment, pass: () throws -> Pass) throws {
+    switch result {
+    case .sample(let warnings):
+      let pass = try pass()
+      #expect(pass.bytes == FramingTests.sample, name)
+      #expect(pass.table.warnings == warnings, name)
+      #expect(pass.table.blobByteCount == UInt64(blob.count), name)
+    case .nothing: #expect(try pass().bytes == [], name)
+    case .error(let error): #expect(throws: error, name) { try pass() }
     }
   }
 }

@@ -53,8 +53,14 @@ package enum CompressedBytes {
   package struct GzipShape: Sendable {
     package enum Flush: Sendable { case none, sync, full }
 
+    /// Raw values are zlib's Z_DEFAULT_STRATEGY to Z_FIXED.
+    package enum Strategy: Int32, Sendable, CaseIterable {
+      case standard, filtered, huffmanOnly, runs, fixed
+    }
+
     /// 0 makes stored blocks.
     package var level: Int32 = 6
+    package var strategy = Strategy.standard
     /// Decoded bytes per member; `nil` for one member.
     package var memberByteCount: Int?
     /// Flushes within a member, every `flushByteCount` bytes.
@@ -114,7 +120,7 @@ package enum CompressedBytes {
   package static func deflate(_ bytes: [UInt8], _ shape: GzipShape = GzipShape()) -> [UInt8] {
     var stream = z_stream()
     return withUnsafeMutablePointer(to: &stream) { stream in
-      let made = czlib_deflateInit2(stream, shape.level, -15, 8, Z_DEFAULT_STRATEGY)
+      let made = czlib_deflateInit2(stream, shape.level, -15, 8, shape.strategy.rawValue)
       precondition(made == Z_OK, "zlib refused to start")
       defer { deflateEnd(stream) }
       let step = shape.flush == .none ? max(bytes.count, 1) : shape.flushByteCount
