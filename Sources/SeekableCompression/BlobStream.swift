@@ -41,8 +41,8 @@ struct BlobStream: ~Copyable, Sendable {
     }
   }
 
-  /// What decoding takes of memory: with zlib's state and window, 48 KiB.
-  var byteCount: Int { zstd.byteCount + (48 << 10) }
+  /// What decoding takes of memory.
+  var byteCount: Int { zstd.byteCount + gzip.byteCount }
 
   var warnings: [CompressionWarning] {
     codec == .gzip ? gzip.warnings : []

@@ -1,6 +1,6 @@
 // Owners of what the C libraries keep on the heap: zlib's deflate stream, zstd's contexts, and
-// plain bytes. With the two inflaters, the only places that allocate and free. Know nothing of blobs or
-// seek points. A C stream holds a pointer to itself or is large, so it is pinned: it never moves.
+// plain bytes. With the two inflaters, the only places that allocate and free. Know nothing of blobs
+// or seek points. A C stream holds a pointer to itself or is large, so it is pinned: it never moves.
 
 #if HAS_ISAL
 import CIsal

@@ -33,6 +33,9 @@ struct GzipStream: ~Copyable, Sendable {
     engine = try InflateEngine(library)
   }
 
+  /// What it takes of memory, to a few KiB.
+  var byteCount: Int { engine.byteCount }
+
   /// Where the member begins that was read last; `nil` if the stream was not read from its start.
   var lastMemberStart: BlobOffset? { checksTrailers ? memberStart : nil }
 

@@ -30,11 +30,12 @@ package enum InflateLibrary: String, Sendable, CaseIterable {
 enum DecodeGoal {
   /// Until input or room is used up.
   case bytes
-  /// Also stop between two deflate blocks, once so many bytes more are decoded.
+  /// Also stop between two deflate blocks, once so many bytes more are decoded; below zero where that
+  /// was so many bytes ago.
   ///
   /// zlib stops at the first such boundary; ISA-L at one soon after. Which one it is depends on the
   /// stream alone, not on how it is cut.
-  case boundary(after: UInt64)
+  case boundary(after: Int)
 }
 
 /// A place between two deflate blocks.
@@ -57,7 +58,8 @@ enum InflateOutcome: Equatable {
   ///
   /// Except that these bytes, eight at most, belong there too: they came with earlier input.
   case end(unused: [UInt8])
-  /// What follows is no deflate data; all that came before was decoded.
+  /// What follows is no deflate data; what came before was decoded, but for the last 258 bytes,
+  /// which ISA-L cannot tell from others.
   ///
   /// The input stands where this was found, or so many bytes behind it.
   case corrupt(unusedByteCount: Int)
@@ -85,6 +87,16 @@ struct InflateEngine: ~Copyable, Sendable {
     case .zlib: inflater = .zlib(try ZlibInflater())
     #if HAS_ISAL
     case .isal: inflater = .isal(IsalInflater())
+    #endif
+    }
+  }
+
+  /// What it takes of memory, to a few KiB.
+  var byteCount: Int {
+    switch inflater {
+    case .zlib(let zlib): zlib.byteCount
+    #if HAS_ISAL
+    case .isal(let isal): isal.byteCount
     #endif
     }
   }

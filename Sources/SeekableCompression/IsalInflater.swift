@@ -7,18 +7,29 @@ import CIsal
 
 /// A decoder of one raw deflate stream at a time; see `InflateEngine`, which owns it alone.
 struct IsalInflater: ~Copyable, Sendable {
-  /// Steps on the way to the wished distance: 4 KiB of input.
+  /// How many bytes of input a step takes which begins so many decoded bytes behind the wish.
   ///
-  /// They make 4 MiB at most (4 KiB × 1032): so far behind the wish may the search begin. Steps
-  /// end at multiples, so that they are the same however the input is cut.
-  private static let longStep: UInt64 = 4 << 10
-  /// Steps that look for a boundary: 64 bytes of input.
-  ///
-  /// Shorter than most block headers, of which one must be cut to be seen.
-  private static let shortStep: UInt64 = 64
+  /// Before it 4 KiB, which make 4 MiB at most (4 KiB × 1032). Behind it a header must be cut to be
+  /// seen: most are longer than 64 bytes. What has not been met within 512 KiB has shorter ones, or
+  /// longer blocks, of which none may be missed: a stored block's header has 4 bytes and some bits, a
+  /// fixed one's some bits only.
+  private static func stepByteCount(late: Int) -> UInt64 {
+    switch late {
+    case ..<0: 4 << 10
+    case ..<(512 << 10): 64
+    case ..<(4 << 20): 4
+    default: 1
+    }
+  }
 
   /// How much the state's own buffer holds: the window, and 32 KiB more.
   private static let ownByteCount = 2 * Int(ISAL_DEF_HIST_SIZE)
+
+  /// How many bytes that were never written may count as decoded when data is found to be damaged.
+  ///
+  /// The library's assembly moves on by a match's length, 258 at most, before it looks at the
+  /// match's distance.
+  private static let longestMatch = 258
 
   private struct Progress {
     /// Bytes of input since the stream began.
@@ -51,6 +62,9 @@ struct IsalInflater: ~Copyable, Sendable {
     state.deallocate()
     progress.deallocate()
   }
+
+  /// What it takes of memory.
+  var byteCount: Int { MemoryLayout<inflate_state>.size + MemoryLayout<Progress>.size }
 
   /// The corresponding C function is `isal_inflate_reset`.
   func begin() {
@@ -89,20 +103,20 @@ extension IsalInflater {
   private func search(
     _ input: inout UnsafeRawBufferPointer,
     into output: inout UnsafeMutableRawBufferPointer,
-    after distance: UInt64
+    after distance: Int
   ) -> InflateOutcome {
     let room = output.count
     while true {
       if progress.pointee.isStepDone {
-        let isFarEnough = UInt64(room - output.count + waitingByteCount) >= distance
-        let boundary = isFarEnough ? boundary : nil
+        let late = room - output.count + waitingByteCount - distance
+        let boundary = late < 0 ? nil : boundary
         if input.isEmpty || boundary != nil {
           var none = UnsafeRawBufferPointer(rebasing: input[..<0])
           let outcome = run(&none, into: &output)
           guard outcome == .inputUsed, let boundary else { return outcome }
           return .boundary(boundary)
         }
-        beginStep(isShort: isFarEnough)
+        beginStep(Self.stepByteCount(late: late))
       }
       let outcome = takeStep(&input, into: &output)
       guard outcome == .inputUsed else { return outcome }
@@ -111,9 +125,9 @@ extension IsalInflater {
     }
   }
 
-  private func beginStep(isShort: Bool) {
-    let length = isShort ? Self.shortStep : Self.longStep
-    progress.pointee.stepEnd = (progress.pointee.fed / length + 1) * length
+  /// Steps end at multiples of their size, so that they are the same however the input is cut.
+  private func beginStep(_ byteCount: UInt64) {
+    progress.pointee.stepEnd = (progress.pointee.fed / byteCount + 1) * byteCount
     progress.pointee.isStepDone = false
   }
 
@@ -175,19 +189,22 @@ extension IsalInflater {
     into output: inout UnsafeMutableRawBufferPointer
   ) -> InflateOutcome {
     while !progress.pointee.isCorrupt {
-      let (given, room) = (input, output.count)
-      let (code, used) = step(given, &output)
+      let given = input
+      let (code, used, made) = step(given, output)
       if state.pointee.block_state == ISAL_BLOCK_FINISH {
+        output.dropFirstInPlace(made)
         return .end(unused: settle(given, used: used, &input))
       }
       if code == ISAL_DECOMP_OK {
         remember(UnsafeRawBufferPointer(rebasing: given[..<used]))
         input.dropFirstInPlace(used)
+        output.dropFirstInPlace(made)
         if output.isEmpty { return .outputFull }
         if input.isEmpty { return .inputUsed }
         // It has never been seen to stand still. If it does there is no way on.
-        if used > 0 || output.count < room { continue }
+        if used > 0 || made > 0 { continue }
       }
+      output.dropFirstInPlace(soundByteCount(ofMade: made))
       progress.pointee.isCorrupt = true
       progress.pointee.unusedByteCount = settle(given, used: used, &input).count
     }
@@ -196,23 +213,47 @@ extension IsalInflater {
 
   /// The corresponding C function is `isal_inflate`.
   ///
-  /// - Returns: its result, and how many bytes of input it used; below zero where it gave bytes of
-  ///   earlier input back.
+  /// - Returns: its result, and how many bytes it used and made; it used less than none where it
+  ///   gave back bytes of earlier input.
   private func step(
     _ input: UnsafeRawBufferPointer,
-    _ output: inout UnsafeMutableRawBufferPointer
-  ) -> (code: Int32, used: Int) {
-    let inputCount = UInt32(clamping: input.count)
-    let outputCount = UInt32(clamping: output.count)
+    _ output: UnsafeMutableRawBufferPointer
+  ) -> (code: Int32, used: Int, made: Int) {
     // The library only reads it.
-    let base = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    state.pointee.next_in = UnsafeMutablePointer(mutating: base)
-    state.pointee.avail_in = inputCount
-    state.pointee.next_out = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
-    state.pointee.avail_out = outputCount
+    let base = UnsafeMutablePointer(
+      mutating: input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    )
+    let room = output.baseAddress?.assumingMemoryBound(to: UInt8.self)
+    state.pointee.next_in = base
+    state.pointee.avail_in = UInt32(clamping: input.count)
+    state.pointee.next_out = room
+    state.pointee.avail_out = UInt32(clamping: output.count)
     let code = isal_inflate(state)
-    output.dropFirstInPlace(Int(outputCount - state.pointee.avail_out))
-    return (code, Int(inputCount) - Int(state.pointee.avail_in))
+    // By the pointers: when data is damaged the counts may be off by what the library's assembly
+    // keeps free at the ends, even below zero.
+    return (
+      code,
+      distance(from: base, to: state.pointee.next_in, atMost: input.count),
+      max(0, distance(from: room, to: state.pointee.next_out, atMost: output.count))
+    )
+  }
+
+  private func distance(
+    from start: UnsafeMutablePointer<UInt8>?,
+    to end: UnsafeMutablePointer<UInt8>?,
+    atMost limit: Int
+  ) -> Int {
+    min(Int(bitPattern: end) - Int(bitPattern: start), limit)
+  }
+
+  /// Forgets what counts as decoded and may not be, behind the last byte that is.
+  ///
+  /// - Returns: what is left of the `made` bytes that were handed out.
+  private func soundByteCount(ofMade made: Int) -> Int {
+    let doubtful = min(Self.longestMatch, made + waitingByteCount)
+    let waiting = min(doubtful, waitingByteCount)
+    state.pointee.tmp_out_valid -= Int32(waiting)
+    return made - (doubtful - waiting)
   }
 
   /// Puts `input` where decoding stopped, before whole bytes that the library has read ahead.
@@ -225,7 +266,7 @@ extension IsalInflater {
   ) -> [UInt8] {
     let stop = used - Int(max(state.pointee.read_in_length, 0) / 8)
     input = UnsafeRawBufferPointer(rebasing: given[max(stop, 0)...])
-    return (0..<UInt64(min(max(-stop, 0), 8))).reversed().map {
+    return (0..<min(UInt64(max(-stop, 0)), min(progress.pointee.fed, 8))).reversed().map {
       UInt8(truncatingIfNeeded: progress.pointee.recent >> (8 * $0))
     }
   }

@@ -25,10 +25,10 @@ struct PointRecorder: ~Copyable, Sendable {
     packed = HeapBytes(byteCount: InflateEngine.windowByteCount + 1024)
   }
 
-  /// How many more bytes are to be decoded before a point that needs a window is worth it.
-  func distanceToWish(at offset: TarOffset) -> UInt64 {
-    let distance = offset.distance(from: lastOffset) ?? 0
-    return distance >= spacing ? 0 : spacing - distance
+  /// How many more bytes are to be decoded before a point that needs a window is worth it; below zero
+  /// where it was so many bytes ago.
+  func distanceToWish(at offset: TarOffset) -> Int {
+    Int(clamping: spacing) - Int(clamping: offset.distance(from: lastOffset) ?? 0)
   }
 
   /// Makes sure that there is a point at the beginning.

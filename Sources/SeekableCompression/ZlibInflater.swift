@@ -27,6 +27,9 @@ struct ZlibInflater: ~Copyable, Sendable {
     lastByte.deallocate()
   }
 
+  /// What it takes of memory: zlib's state and window, 48 KiB.
+  var byteCount: Int { 48 << 10 }
+
   /// The corresponding C function is `inflateReset`.
   func begin() {
     inflateReset(stream)
@@ -54,7 +57,7 @@ struct ZlibInflater: ~Copyable, Sendable {
     // Free running ends one byte early, so that a boundary at the wished distance itself is met
     // with the library asked for it, however the input is cut.
     if distance > 1 {
-      let freeCount = Int(min(UInt64(room), distance - 1))
+      let freeCount = min(room, distance - 1)
       var free = UnsafeMutableRawBufferPointer(rebasing: output[..<freeCount])
       let outcome = decode(&input, into: &free, flush: Z_NO_FLUSH)
       output.dropFirstInPlace(freeCount - free.count)
@@ -62,7 +65,7 @@ struct ZlibInflater: ~Copyable, Sendable {
     }
     while true {
       let outcome = decode(&input, into: &output, flush: Z_BLOCK)
-      if case .boundary = outcome, UInt64(room - output.count) < distance { continue }
+      if case .boundary = outcome, room - output.count < distance { continue }
       return outcome
     }
   }

@@ -219,8 +219,8 @@ enum BlobChecks {
       func equals(reference: Outcome) -> Bool {
         switch (reference, self) {
         case (.error(.corruptDeflate), _): true
-        case (.table(let first, let bytes), .table(let second, bytes)):
-          first?.codec == second?.codec && first?.warnings == second?.warnings
+        case (.table(let first, let expected), .table(let second, let bytes)):
+          first?.codec == second?.codec && first?.warnings == second?.warnings && bytes == expected
         default: agrees(with: reference)
         }
       }
