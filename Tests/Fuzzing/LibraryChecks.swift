@@ -47,7 +47,9 @@ enum LibraryChecks {
     return pass.table == nil || pass.bytes.starts(with: plain.bytes)
   }
 
-  /// Where the deflate data of a member with a good header begins. RFC 1952 §2.3.
+  /// Where the deflate data of a member with a good header begins.
+  ///
+  /// RFC 1952 §2.3.
   private static func bodyStart(of member: [UInt8]) -> Int? {
     guard member.count > 10 else { return nil }
     var start = 10
