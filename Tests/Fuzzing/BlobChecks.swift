@@ -192,11 +192,13 @@ enum BlobChecks {
     /// What must not depend on the pieces.
     ///
     /// Bytes decoded before an error do: pieces decide how far decoding is ahead of a checksum. So
-    /// does how much of a damaged zstd frame the library takes before it says so.
+    /// does how much of a damaged zstd frame, or of a damaged block's header, the library takes before
+    /// it says so.
     var outcome: Outcome {
       switch error {
       case nil: .table(table, ComparedBytes(bytes))
       case .corruptFrame(let fault, _, let frame): .corruptFrame(fault, frame)
+      case .corruptDeflate(_, let member): .corruptDeflate(member)
       case let error?: .error(error)
       }
     }
@@ -205,6 +207,7 @@ enum BlobChecks {
       case table(SeekTable?, ComparedBytes)
       case error(CompressionError)
       case corruptFrame(ZstdFault, BlobOffset)
+      case corruptDeflate(BlobOffset)
 
       /// Whether two passes over one blob may end so.
       ///
@@ -228,6 +231,7 @@ enum BlobChecks {
           "\(bytes.bytes.count) bytes, \(table.map { "\($0.points), \($0.warnings)" } ?? "no table")"
         case .error(let error): "\(error)"
         case .corruptFrame(let fault, let frame): "\(fault) in the frame at \(frame)"
+        case .corruptDeflate(let member): "corrupt deflate data in the member at \(member)"
         }
       }
     }
