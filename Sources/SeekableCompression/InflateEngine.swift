@@ -73,7 +73,8 @@ struct InflateEngine: ~Copyable, Sendable {
   /// Source: RFC 1951 §2.
   static let windowByteCount = 32 << 10
 
-  private enum Inflater: ~Copyable, Sendable {
+  /// Not private: what other targets let go of holds one, and then the optimised build needs its name.
+  enum Inflater: ~Copyable, Sendable {
     case zlib(ZlibInflater)
     #if HAS_ISAL
     case isal(IsalInflater)
