@@ -35,40 +35,24 @@ package struct LayerTable: Sendable {
     }
   }
 
+  /// Takes arrays of a file that was found sound before, and looks at no entry.
+  package init(
+    foundSound entries: FlatArray<LayerEntry>,
+    segments: FlatArray<DataSegment>,
+    bytes: FlatArray<UInt8>
+  ) {
+    self.entries = entries
+    self.segments = segments
+    self.bytes = bytes
+  }
+
   private func isSound(_ entry: LayerEntry) -> Bool {
-    guard let kind = entry.kind, fits(entry.directory, in: bytes.count),
-      fits(entry.name, in: bytes.count), fits(entry.extendedAttributes, in: bytes.count),
+    guard let kind = entry.kind, entry.directory.fits(in: bytes.count),
+      entry.name.fits(in: bytes.count), entry.extendedAttributes.fits(in: bytes.count),
       entry.mode <= 0o7777, entry.nanoseconds < 1_000_000_000
     else { return false }
-    guard kind == .regular else {
-      return fits(entry.payload, in: bytes.count) && entry.dataBlocks == 0 && entry.dataRuns == 0
-    }
-    return fits(entry.payload, in: segments.count) && hasSoundData(entry) && hasSoundBlocks(entry)
-  }
-
-  /// A file has no more blocks that are not zero than blocks, and no more runs than of those.
-  private func hasSoundBlocks(_ file: LayerEntry) -> Bool {
-    UInt64(file.dataBlocks) <= DataBlockCounter.blockCount(of: file.size)
-      && file.dataRuns <= file.dataBlocks && (file.dataRuns > 0) == (file.dataBlocks > 0)
-  }
-
-  /// A file's bytes lie in the tar stream without wrapping around, and its segments in the file, one
-  /// behind the other.
-  private func hasSoundData(_ file: LayerEntry) -> Bool {
-    if file.payload.count == 0 { return file.data.advanced(by: file.size) != nil }
-    var end = FileOffset.zero
-    for place in 0..<Int(file.payload.count) {
-      let segment = segments[Int(file.payload.start) + place]
-      guard segment.file >= end, segment.tar.advanced(by: segment.byteCount) != nil,
-        let next = segment.file.advanced(by: segment.byteCount), next.bytes <= file.size
-      else { return false }
-      end = next
-    }
-    return true
-  }
-
-  private func fits(_ range: PoolRange, in poolCount: Int) -> Bool {
-    Int(range.start) + Int(range.count) <= poolCount
+    if kind == .regular { return StoredFile(entry).isSound(in: segments) }
+    return entry.payload.fits(in: bytes.count) && entry.dataBlocks == 0 && entry.dataRuns == 0
   }
 
   package func slice(_ range: PoolRange) -> ByteSlice {

@@ -15,17 +15,37 @@ package struct Tree: Sendable {
   package let segments: FlatArray<DataSegment>
   /// Names, link targets and extended attributes.
   package let bytes: FlatArray<UInt8>
+  package let totals: TreeTotals
 
+  /// Takes arrays as they are; those of a file must be, or have been, found sound (`isSound`).
+  package init(
+    nodes: FlatArray<Node>,
+    childTable: FlatArray<Child>,
+    segments: FlatArray<DataSegment>,
+    bytes: FlatArray<UInt8>,
+    totals: TreeTotals
+  ) {
+    self.nodes = nodes
+    self.childTable = childTable
+    self.segments = segments
+    self.bytes = bytes
+    self.totals = totals
+  }
+
+  /// Takes arrays that were just made, and counts what a mount says of them as a whole.
   init(
     nodes: FlatArray<Node>,
     childTable: FlatArray<Child>,
     segments: FlatArray<DataSegment>,
     bytes: FlatArray<UInt8>
   ) {
-    self.nodes = nodes
-    self.childTable = childTable
-    self.segments = segments
-    self.bytes = bytes
+    self.init(
+      nodes: nodes,
+      childTable: childTable,
+      segments: segments,
+      bytes: bytes,
+      totals: TreeTotals(of: nodes)
+    )
   }
 
   package var nodeCount: Int { nodes.count }
@@ -69,10 +89,33 @@ package struct Tree: Sendable {
   private func slice(_ range: PoolRange) -> ByteSlice {
     bytes.slice(at: Int(range.start), count: Int(range.count))
   }
+}
 
+/// What a mount says about a tree as a whole: counted when the tree is made, since counting looks at
+/// every node.
+package struct TreeTotals: Hashable, Sendable {
+  /// Blocks of 4 KiB that hold the regular files; the largest number where there are more.
+  package var blockCount: UInt64
   /// Whether any node carries an extended attribute: a mount of a tree without them need not answer
   /// for them at all.
-  package var hasExtendedAttributes: Bool {
-    nodes.contains { $0.extendedAttributes.count > 0 }
+  package var hasExtendedAttributes: Bool
+
+  package init(blockCount: UInt64, hasExtendedAttributes: Bool) {
+    self.blockCount = blockCount
+    self.hasExtendedAttributes = hasExtendedAttributes
+  }
+
+  init(of nodes: FlatArray<Node>) {
+    blockCount = 0
+    hasExtendedAttributes = false
+    for node in nodes {
+      if node.extendedAttributes.count > 0 { hasExtendedAttributes = true }
+      guard node.kind == .regular else { continue }
+      // Sizes are claims: a sparse file may make any.
+      let (sum, overflow) = blockCount.addingReportingOverflow(
+        DataBlockCounter.blockCount(of: node.size)
+      )
+      blockCount = overflow ? .max : sum
+    }
   }
 }

@@ -10,6 +10,11 @@ import Offsets
 package struct MergedTree: Sendable {
   package let tree: Tree
   package let warnings: TreeWarnings
+
+  package init(tree: Tree, warnings: TreeWarnings) {
+    self.tree = tree
+    self.warnings = warnings
+  }
 }
 
 package struct TreeBuilder {

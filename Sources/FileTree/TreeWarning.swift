@@ -34,6 +34,12 @@ package struct TreeWarning: Hashable, Sendable {
   /// Counted from the base.
   package var layer: Int
   package var member: TarOffset
+
+  package init(kind: Kind, layer: Int, member: TarOffset) {
+    self.kind = kind
+    self.layer = layer
+    self.member = member
+  }
 }
 
 extension TreeWarning.Kind {
@@ -62,15 +68,26 @@ package struct TreeWarnings: Sendable, Equatable {
     package var count: UInt64
     /// The one that comes first in the layer's tar stream.
     package var first: TarOffset
+
+    package init(kind: TreeWarning.Kind, count: UInt64, first: TarOffset) {
+      self.kind = kind
+      self.count = count
+      self.first = first
+    }
   }
 
   /// Enough to look into; a hostile layer could have millions.
   private static let placesPerKind = 100
 
   /// By layer, from the base on; kinds in the order in which they were first met.
-  private var tallies: [[Tally]] = []
+  package private(set) var tallies: [[Tally]]
   /// The first hundred of each kind in each layer, in the order in which they were met.
-  package private(set) var places: [TreeWarning] = []
+  package private(set) var places: [TreeWarning]
+
+  package init(tallies: [[Tally]] = [], places: [TreeWarning] = []) {
+    self.tallies = tallies
+    self.places = places
+  }
 
   /// What was odd about one layer, counted from the base.
   package func tallies(ofLayer layer: Int) -> [Tally] {

@@ -83,7 +83,8 @@ final class ArchiveCache: Sendable {
     }
     let byteCount = Int(clamping: status.st_size)
     // Its descriptor is closed with it.
-    let opened = CachedFile(descriptor, byteCount: byteCount, path: records.path.appending(name))
+    let path = records.path.appending(name)
+    let opened = CachedFile(descriptor, status, byteCount: byteCount, path: path)
     guard status.isRegularFile, status.isOursAlone, byteCount <= Self.recordByteCount else {
       return nil
     }

@@ -197,20 +197,6 @@ struct FileFacts {
   }
 }
 
-extension DirectoryHandle {
-  /// The files whose names are digests of an algorithm.
-  func digestFiles(_ algorithm: Digest.Algorithm) throws(Errno) -> [Digest: FileFacts] {
-    var files: [Digest: FileFacts] = [:]
-    for name in try names(startingWith: "") {
-      guard let digest = Digest(algorithm: algorithm, hex: name),
-        let status = try status(of: name), status.isRegularFile
-      else { continue }
-      files[digest] = FileFacts(status)
-    }
-    return files
-  }
-}
-
 extension Digest {
   /// The digest with these hexadecimal digits, or `nil` where they are none.
   init?(algorithm: Algorithm, hex: String) {

@@ -4,7 +4,9 @@
 //
 //   CACHE/banger/index/VERSION/sha256/HEX     one index for each layer blob
 //   CACHE/banger/copies/VERSION/sha256/HEX    seekable copies of those that need one
+//   CACHE/banger/trees/VERSION/sha256/HEX-HEX merged trees, by the last layer and by what decides them
 //   CACHE/banger/verified/VERSION/sha256/HEX  which file was found to be the blob
+//   CACHE/banger/checked/VERSION/sha256/…     which index, and which tree, was found sound
 //   CACHE/banger/results/1/HEX                finished file systems, by what decided their bytes
 //   CACHE/banger/locks/sha256-HEX             held while one of these is being made
 //   CACHE/banger/locks/ingest-sha256-HEX      held while a blob is downloaded
@@ -27,7 +29,9 @@ package final class CacheDirectory: Sendable {
   let ours: DirectoryHandle
   private let indexes: DigestDirectories
   private let copies: DigestDirectories
+  private let trees: DigestDirectories
   private let verified: DigestDirectories
+  private let checked: DigestDirectories
   let results: DirectoryHandle
   private let locks: DirectoryHandle
   /// The form of the files that we keep of layers.
@@ -62,7 +66,9 @@ package final class CacheDirectory: Sendable {
     locks = try Self.open("locks", in: ours)
     indexes = try DigestDirectories(.index, version: version, in: ours)
     copies = try DigestDirectories(.copies, version: version, in: ours)
+    trees = try DigestDirectories(.trees, version: version, in: ours)
     verified = try DigestDirectories(.verified, version: version, in: ours)
+    checked = try DigestDirectories(.checked, version: version, in: ours)
     results = try Self.open(Self.resultsVersion, in: Self.open("results", in: ours))
     PendingFile.removeAbandoned(in: results)
   }
@@ -96,29 +102,39 @@ package final class CacheDirectory: Sendable {
 
   /// Where a blob's file is or would be, for messages.
   package func path(_ kind: CacheKind, of blob: Digest) -> FilePath {
-    directory(kind, for: blob).path.appending(blob.hex)
+    path(CacheFileName(kind, of: blob))
+  }
+
+  /// Where a file is or would be, for messages.
+  package func path(_ name: CacheFileName) -> FilePath {
+    directory(name.kind, for: name.blob).path.appending(name.text)
   }
 
   /// Opens a blob's file for reading, or returns `nil` where there is none to be trusted.
   ///
   /// A link, a directory, or a file that others own or may write is none.
   package func open(_ kind: CacheKind, of blob: Digest) throws(ImageStoreError) -> CachedFile? {
+    try open(CacheFileName(kind, of: blob))
+  }
+
+  /// As above, by name.
+  package func open(_ name: CacheFileName) throws(ImageStoreError) -> CachedFile? {
     let descriptor: FileDescriptor
     do {
-      descriptor = try directory(kind, for: blob).openFile(blob.hex, O_RDONLY)
+      descriptor = try directory(name.kind, for: name.blob).openFile(name.text, O_RDONLY)
     } catch Errno.noSuchFileOrDirectory, Errno.tooManySymbolicLinkLevels {
       return nil
     } catch {
-      throw .system("open", path(kind, of: blob), error)
+      throw .system("open", path(name), error)
     }
     do {
       let status = try fileStatus(of: descriptor)
       if status.isRegularFile, status.isOursAlone, let byteCount = Int(exactly: status.st_size) {
-        return CachedFile(descriptor, byteCount: byteCount, path: path(kind, of: blob))
+        return CachedFile(descriptor, status, byteCount: byteCount, path: path(name))
       }
     } catch {
       descriptor.closeIgnoringErrors()
-      throw .system("read the status", path(kind, of: blob), error)
+      throw .system("read the status", path(name), error)
     }
     descriptor.closeIgnoringErrors()
     return nil
@@ -126,25 +142,29 @@ package final class CacheDirectory: Sendable {
 
   /// Begins a new file for a blob; it appears, whole, when it is published.
   package func create(_ kind: CacheKind, of blob: Digest) throws(ImageStoreError) -> PendingFile {
-    try PendingFile(replacing: blob.hex, in: directory(kind, for: blob))
+    try create(CacheFileName(kind, of: blob))
   }
 
-  /// Removes files of one kind, those used longest ago first, down to `limit` bytes in all.
+  /// As above, by name.
+  package func create(_ name: CacheFileName) throws(ImageStoreError) -> PendingFile {
+    try PendingFile(replacing: name.text, in: directory(name.kind, for: name.blob))
+  }
+
+  /// Removes files of the kind of `kept`, those used longest ago first, down to `limit` bytes in all.
   ///
   /// The file of `kept` stays, and its size counts.
   /// A file that somebody has open or mapped lives on for them.
   package func evict(
-    _ kind: CacheKind,
     downTo limit: UInt64,
-    keeping kept: Digest
+    keeping kept: CacheFileName
   ) throws(ImageStoreError) {
-    let directory = directory(kind, for: kept)
+    let directory = directory(kept.kind, for: kept.blob)
     do throws(Errno) {
       var files = try directory.filesByLastUse()
       var total = files.reduce(UInt64(0)) { $0.addingReportingOverflow($1.byteCount).partialValue }
       while total > limit, !files.isEmpty {
         let oldest = files.removeFirst()
-        if oldest.name == kept.hex { continue }
+        if oldest.name == kept.text { continue }
         do {
           try directory.unlink(oldest.name)
         } catch Errno.noSuchFileOrDirectory {
@@ -186,7 +206,12 @@ package final class CacheDirectory: Sendable {
   /// notices, and makes a new one.
   package func removeFiles(of blob: Digest) {
     for kind in CacheKind.allCases {
-      _ = Result { () throws(Errno) in try directory(kind, for: blob).unlink(blob.hex) }
+      let directory = directory(kind, for: blob)
+      _ = Result { () throws(Errno) in try directory.unlink(blob.hex) }
+      _ = Result { () throws(Errno) in
+        let variants = try directory.names(startingWith: CacheFileName.variantPrefix(blob))
+        for name in variants { try directory.unlink(name) }
+      }
     }
     for name in [Self.lockName(blob), Self.ingestLockName(blob)] { removeLock(name) }
   }
@@ -213,32 +238,41 @@ package final class CacheDirectory: Sendable {
     lock.release()
   }
 
-  /// The blobs that a kind of file is kept of, in no order.
-  package func blobs(with kind: CacheKind) throws(ImageStoreError) -> [Digest] {
-    Array(try files(kind).keys)
+  /// Removes a file, if it is there; whoever has it open or mapped keeps it.
+  package func remove(_ name: CacheFileName) throws(ImageStoreError) {
+    do {
+      try directory(name.kind, for: name.blob).unlink(name.text)
+    } catch Errno.noSuchFileOrDirectory {
+      // Another process was faster.
+    } catch {
+      throw .system("remove", path(name), error)
+    }
   }
 
-  /// The files of a kind.
-  func files(_ kind: CacheKind) throws(ImageStoreError) -> [Digest: FileFacts] {
-    var files: [Digest: FileFacts] = [:]
+  /// The names of the files of a kind, in no order.
+  package func names(of kind: CacheKind) throws(ImageStoreError) -> [CacheFileName] {
+    try files(kind).map(\.name)
+  }
+
+  /// The files of a kind, in no order.
+  func files(
+    _ kind: CacheKind
+  ) throws(ImageStoreError) -> [(name: CacheFileName, facts: FileFacts)] {
+    var files: [(name: CacheFileName, facts: FileFacts)] = []
     for algorithm in Digest.Algorithm.allCases {
       let directory = directory(kind, algorithm)
       do {
-        files.merge(try directory.digestFiles(algorithm)) { $1 }
+        for text in try directory.names(startingWith: "") {
+          guard let name = CacheFileName(kind, algorithm, text),
+            let status = try directory.status(of: text), status.isRegularFile
+          else { continue }
+          files.append((name, FileFacts(status)))
+        }
       } catch {
         throw .system("list", directory.path, error)
       }
     }
     return files
-  }
-
-  /// What is known of a blob's file; `nil` where there is none.
-  func facts(_ kind: CacheKind, of blob: Digest) throws(ImageStoreError) -> FileFacts? {
-    do {
-      return try directory(kind, for: blob).status(of: blob.hex).map { FileFacts($0) }
-    } catch {
-      throw .system("read the status", path(kind, of: blob), error)
-    }
   }
 
   private static func lockName(_ blob: Digest) -> String {
@@ -261,7 +295,9 @@ package final class CacheDirectory: Sendable {
       switch kind {
       case .index: indexes
       case .copies: copies
+      case .trees: trees
       case .verified: verified
+      case .checked: checked
       }
     return switch algorithm {
     case .sha256: directories.sha256

@@ -32,7 +32,7 @@ package struct PruneReport: Sendable, Equatable {
   package var images: [Image] = []
   package var blobs = StorageAmount()
   package var partials = StorageAmount()
-  /// Indexes and copies of layers, and records of archives.
+  /// Indexes and copies of layers, merged trees, and records of archives.
   package var derivedFiles = StorageAmount()
   /// Finished file systems; where others share their blocks, less than that is made free.
   package var results = StorageAmount()
@@ -92,15 +92,13 @@ extension ImageCache {
     _ policy: PrunePolicy,
     _ report: inout PruneReport
   ) throws(ImageStoreError) {
+    let derived = try directory.derivedFiles()
     for file in try blobs.files() {
       guard let digest = file.digest, isUnneeded(digest) else { continue }
-      let derived = try CacheKind.derived.map { (kind) throws(ImageStoreError) in
-        try directory.facts(kind, of: digest)
-      }
       switch try blobs.remove(digest, isDryRun: policy.isDryRun) {
       case .removed:
         report.blobs.add(file.facts)
-        for case let facts? in derived { report.derivedFiles.add(facts) }
+        for derived in derived[digest] ?? [] { report.derivedFiles.add(derived.facts) }
         if !policy.isDryRun { directory.removeFiles(of: digest) }
       case .inUse: report.blobsInUse.append(digest)
       case .absent: continue
@@ -169,16 +167,18 @@ extension ImageCache {
       report.derivedFiles.add(facts)
     }
     guard policy.removesEverything || policy.longestUnusedSeconds != nil else { return }
-    for kind in CacheKind.derived {
-      let unused = try directory.files(kind).filter {
-        policy.removesEverything || policy.isTooOld($0.value.lastUse, now: now)
+    for (digest, files) in try directory.derivedFiles() {
+      // With its blob it goes or stays.
+      if try blobs.facts(of: digest) != nil { continue }
+      let unused = files.filter {
+        policy.removesEverything || policy.isTooOld($0.facts.lastUse, now: now)
       }
-      for (digest, facts) in unused {
-        // With its blob it goes or stays.
-        if try blobs.facts(of: digest) != nil { continue }
-        report.derivedFiles.add(facts)
-        if !policy.isDryRun { directory.removeFiles(of: digest) }
+      for file in unused {
+        report.derivedFiles.add(file.facts)
+        if !policy.isDryRun { try directory.remove(file.name) }
       }
+      // With the last of them go what was noted of them, and the locks.
+      if unused.count == files.count, !policy.isDryRun { directory.removeFiles(of: digest) }
     }
     for (name, facts) in try directory.archiveRecords()
     where policy.removesEverything || policy.isTooOld(facts.lastUse, now: now) {
@@ -196,6 +196,18 @@ extension PrunePolicy {
 }
 
 extension CacheKind {
-  /// What takes space; the markers of verified blobs take none to speak of.
-  static let derived: [CacheKind] = [.index, .copies]
+  /// What takes space; the notes of what was verified and checked take none to speak of.
+  static let derived: [CacheKind] = [.index, .copies, .trees]
+}
+
+extension CacheDirectory {
+  /// What takes space of what was made of blobs, by blob.
+  func derivedFiles() throws(ImageStoreError) -> [Digest: [(name: CacheFileName, facts: FileFacts)]]
+  {
+    var files: [Digest: [(name: CacheFileName, facts: FileFacts)]] = [:]
+    for kind in CacheKind.derived {
+      for file in try self.files(kind) { files[file.name.blob, default: []].append(file) }
+    }
+    return files
+  }
 }

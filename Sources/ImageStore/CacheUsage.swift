@@ -31,6 +31,8 @@ package struct CacheUsage: Sendable, Equatable {
   package fileprivate(set) var partials = StorageAmount()
   package fileprivate(set) var indexes = StorageAmount()
   package fileprivate(set) var copies = StorageAmount()
+  /// Merged trees.
+  package fileprivate(set) var trees = StorageAmount()
   /// What was found out about archives.
   package fileprivate(set) var archives = StorageAmount()
   /// Finished file systems, which may share what they take on the disk with files elsewhere.
@@ -103,6 +105,7 @@ extension ImageCache {
     for (_, file) in try partials() { usage.partials.add(file) }
     for (_, file) in try directory.files(.index) { usage.indexes.add(file) }
     for (_, file) in try directory.files(.copies) { usage.copies.add(file) }
+    for (_, file) in try directory.files(.trees) { usage.trees.add(file) }
     for (_, file) in try directory.archiveRecords() { usage.archives.add(file) }
     for (_, file) in try directory.keptResults() { usage.results.add(file) }
     return usage

@@ -132,13 +132,37 @@ package struct PendingFile: ~Copyable {
   ///
   /// - Throws: the system's refusal; then the final name is as it was or, unless it is kept, absent.
   package consuming func publish(keepsName: Bool = false) throws(ImageStoreError) {
-    try synchronize()
+    try place(keepsName: keepsName)
+  }
+
+  /// As above, and tells by what this very file is known from then on.
+  package consuming func publishKnown() throws(ImageStoreError) -> BlobFile.Identity {
+    try place(keepsName: false)
+    do {
+      return BlobFile.Identity(foreign: try fileStatus(of: descriptor))
+    } catch {
+      throw .system("read the status", directory.path.appending(name), error)
+    }
+  }
+
+  /// Gives the file its final name without waiting for the disk: for what is held against something
+  /// else whenever it is read, so that after a crash it means nothing or what it meant.
+  package consuming func publishUnsynchronized() throws(ImageStoreError) {
+    try rename()
+  }
+
+  private mutating func rename() throws(ImageStoreError) {
     do {
       try workplace.rename(temporaryName, to: name, in: directory)
     } catch {
       throw .system("publish", directory.path.appending(name), error)
     }
     isPublished = true
+  }
+
+  private mutating func place(keepsName: Bool) throws(ImageStoreError) {
+    try synchronize()
+    try rename()
     do {
       try directory.synchronize()
     } catch {

@@ -111,9 +111,9 @@ struct PrunePlan {
       guard let digest = file.digest else { continue }
       sizes[digest] = file.facts.byteCount
     }
-    for kind in CacheKind.derived {
-      for (digest, facts) in try cache.directory.files(kind) where sizes[digest] != nil {
-        sizes[digest] = (sizes[digest] ?? 0).addingReportingOverflow(facts.byteCount).partialValue
+    for (digest, files) in try cache.directory.derivedFiles() where sizes[digest] != nil {
+      sizes[digest] = files.reduce(sizes[digest] ?? 0) {
+        $0.addingReportingOverflow($1.facts.byteCount).partialValue
       }
     }
     return sizes

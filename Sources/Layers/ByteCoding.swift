@@ -1,4 +1,4 @@
-// Little-endian numbers to bytes and back, for the fixed head of an index file. The way back is
+// Little-endian numbers to bytes and back, for the heads of files and what is small in them. The way back is
 // checked: whatever the bytes are, it ends in a value or in nil.
 
 struct ByteEncoder {
@@ -7,6 +7,9 @@ struct ByteEncoder {
   mutating func append(_ value: some FixedWidthInteger) {
     withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
   }
+
+  /// What `other` encoded, as it is.
+  mutating func append(_ other: ByteEncoder) { bytes += other.bytes }
 
   mutating func append(_ run: [UInt8]) {
     append(UInt32(run.count))

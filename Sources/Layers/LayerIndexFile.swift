@@ -10,94 +10,47 @@ import SeekableCompression
 
 /// Writing and mapping index files.
 package enum LayerIndexFile {
-  /// Changes whenever what a pass would write changes: files of another version are not read.
+  /// Changes whenever what a pass or a merge would write changes: files of another version, trees too,
+  /// are not read.
   static let version: UInt32 = 3
   /// "BNGRIDX" and a newline, which text-mode damage would change.
   private static let magic: UInt64 = 0x0A58_4449_5247_4E42
-  /// Digest of everything behind it but the windows, which have checksums of their own.
-  private static let checksumRange = 8..<40
-  private static let headByteCount = 4096
-  /// Flat arrays begin at multiples of this.
-  private static let alignment = 16
 
   // MARK: Writing
 
-  static func byteCount(of index: LayerIndex) -> Int {
-    sections(of: index).last.map { $0.offset + $0.byteCount } ?? headByteCount
-  }
+  static func byteCount(of index: LayerIndex) -> Int { arrays(of: index).byteCount }
 
   /// Calls `write` with the pieces of the file, in order.
   package static func write<Failure: Error>(
     _ index: LayerIndex,
     to write: (UnsafeRawBufferPointer) throws(Failure) -> Void
   ) throws(Failure) {
-    var head = encodeHead(of: index)
-    head.replaceSubrange(checksumRange, with: checksum(of: index, head: head))
-    try head.withRawBytes(write)
-    var position = headByteCount
-    for part in sections(of: index) {
-      let padding = [UInt8](repeating: 0, count: part.offset - position)
-      try padding.withRawBytes(write)
-      try part.withBytes(write)
-      position = part.offset + part.byteCount
-    }
+    try arrays(of: index).write(magic, fields(of: index), to: write)
   }
 
-  /// One array of an index and its place in the file.
-  private struct Part {
-    let offset: Int
-    let count: Int
-    let byteCount: Int
-    let isWindows: Bool
-    private let bytes: ByteSlice
-
-    init<Element>(_ array: FlatArray<Element>, at offset: Int, isWindows: Bool = false) {
-      self.offset = offset
-      count = array.count
-      byteCount = array.count * MemoryLayout<Element>.stride
-      self.isWindows = isWindows
-      bytes = array.byteSlice
-    }
-
-    func withBytes<Failure: Error>(
-      _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
-    ) throws(Failure) {
-      try bytes.withUnsafeBytes(body)
-    }
+  private static func arrays(of index: LayerIndex) -> FlatFileWriter {
+    var file = FlatFileWriter()
+    file.append(index.table.entries)
+    file.append(index.table.segments)
+    file.append(index.table.bytes)
+    file.append(index.points)
+    file.append(index.blockChecksums)
+    file.append(FlatArray(encodeWarnings(index.warnings)))
+    // Each has a checksum of its own.
+    file.append(index.windows, isCovered: false)
+    return file
   }
 
-  private static func sections(of index: LayerIndex) -> [Part] {
-    var parts: [Part] = []
-    func next() -> Int {
-      let end = parts.last.map { $0.offset + $0.byteCount } ?? headByteCount
-      return (end + alignment - 1) / alignment * alignment
-    }
-    parts.append(Part(index.table.entries, at: next()))
-    parts.append(Part(index.table.segments, at: next()))
-    parts.append(Part(index.table.bytes, at: next()))
-    parts.append(Part(index.points, at: next()))
-    parts.append(Part(index.blockChecksums, at: next()))
-    parts.append(Part(FlatArray(encodeWarnings(index.warnings)), at: next()))
-    parts.append(Part(index.windows, at: next(), isWindows: true))
-    return parts
-  }
-
-  private static func encodeHead(of index: LayerIndex) -> [UInt8] {
-    var head = ByteEncoder()
-    head.append(magic)
-    for _ in 0..<(checksumRange.count / 8) { head.append(UInt64(0)) }
-    head.append(version)
-    for stride in strides { head.append(UInt32(stride)) }
-    head.append(UInt32(index.codec.rawValue))
-    head.append(index.blobByteCount)
-    head.append(index.tarByteCount)
-    head.append(Array(index.blobDigest.description.utf8))
-    head.append(Array(index.diffID.description.utf8))
-    for part in sections(of: index) {
-      head.append(UInt64(part.offset))
-      head.append(UInt64(part.count))
-    }
-    return head.bytes + [UInt8](repeating: 0, count: headByteCount - head.bytes.count)
+  private static func fields(of index: LayerIndex) -> ByteEncoder {
+    var fields = ByteEncoder()
+    fields.append(version)
+    for stride in strides { fields.append(UInt32(stride)) }
+    fields.append(UInt32(index.codec.rawValue))
+    fields.append(index.blobByteCount)
+    fields.append(index.tarByteCount)
+    fields.append(Array(index.blobDigest.description.utf8))
+    fields.append(Array(index.diffID.description.utf8))
+    return fields
   }
 
   /// The sizes of the records: a file written by a build that lays them out otherwise is not read.
@@ -106,15 +59,6 @@ package enum LayerIndexFile {
       MemoryLayout<LayerEntry>.stride, MemoryLayout<DataSegment>.stride,
       MemoryLayout<SeekPoint>.stride,
     ]
-  }
-
-  private static func checksum(of index: LayerIndex, head: [UInt8]) -> [UInt8] {
-    var hash = DigestHasher(.sha256)
-    FlatArray(Array(head[checksumRange.upperBound...])).withUnsafeBytes { hash.update($0) }
-    for part in sections(of: index) where !part.isWindows {
-      part.withBytes { hash.update($0) }
-    }
-    return hash.finalize().bytes
   }
 
   private static func encodeWarnings(_ warnings: [LayerWarning]) -> [UInt8] {
@@ -140,42 +84,42 @@ package enum LayerIndexFile {
 
   /// The index in the first `byteCount` bytes of an open file, mapped; `nil` when they are not one
   /// that this build wrote for the blob `digest`.
-  package static func map(descriptor: Int32, byteCount: Int, digest: Digest) -> LayerIndex? {
-    guard byteCount >= headByteCount,
-      let block = ByteBlock(mapping: descriptor, byteCount: byteCount),
-      let head = block.array(of: UInt8.self, at: 0, count: headByteCount)
-    else { return nil }
-    return decode(block, head: Array(head), digest: digest)
-  }
-
-  private static func decode(
-    _ block: ByteBlock,
-    head bytes: [UInt8],
-    digest: Digest
+  ///
+  /// Reads all of it but the windows, unless this very file was found sound before: then the head and
+  /// the seek points, and no entry.
+  package static func map(
+    descriptor: Int32,
+    byteCount: Int,
+    digest: Digest,
+    wasFoundSound: Bool = false
   ) -> LayerIndex? {
-    var head = ByteDecoder(bytes)
-    guard head.next() == magic else { return nil }
-    for _ in 0..<(checksumRange.count / 8) { _ = head.next(UInt64.self) }
-    guard head.next() == version,
-      strides.allSatisfy({ head.next() == UInt32($0) }),
-      let codec = head.next(UInt32.self).flatMap({ Codec(rawValue: UInt8(truncatingIfNeeded: $0)) }
-      ),
-      let blobByteCount = head.next(UInt64.self), let tarByteCount = head.next(UInt64.self),
-      head.nextRun() == Array(digest.description.utf8),
-      let diffID = head.nextRun().flatMap(parseDigest),
-      let arrays = Arrays(block, head: &head)
-    else { return nil }
     guard
-      let index = arrays.index(
-        blobDigest: digest,
-        diffID: diffID,
-        codec: codec,
-        blobByteCount: blobByteCount,
-        tarByteCount: tarByteCount
-      ),
-      checksum(of: index, head: bytes) == Array(bytes[checksumRange]), isSound(index)
+      var file = FlatFileReader(descriptor: descriptor, byteCount: byteCount, magic: magic),
+      file.fields.next() == version,
+      strides.allSatisfy({ file.fields.next() == UInt32($0) }),
+      let codec = file.fields.next(UInt32.self)
+        .flatMap({ Codec(rawValue: UInt8(truncatingIfNeeded: $0)) }),
+      let blobByteCount = file.fields.next(UInt64.self),
+      let tarByteCount = file.fields.next(UInt64.self),
+      file.fields.nextRun() == Array(digest.description.utf8),
+      let diffID = file.fields.nextRun().flatMap(parseDigest),
+      let arrays = Arrays(&file), wasFoundSound || file.isIntact,
+      let table = arrays.table(wasFoundSound: wasFoundSound),
+      let warnings = decodeWarnings(Array(arrays.warnings))
     else { return nil }
-    return index
+    let index = LayerIndex(
+      blobDigest: digest,
+      diffID: diffID,
+      codec: codec,
+      blobByteCount: blobByteCount,
+      tarByteCount: tarByteCount,
+      table: table,
+      points: arrays.points,
+      windows: arrays.windows,
+      blockChecksums: arrays.blockChecksums,
+      warnings: warnings
+    )
+    return isSound(index) ? index : nil
   }
 
   private static func parseDigest(_ bytes: [UInt8]) -> Digest? {
@@ -206,17 +150,11 @@ package enum LayerIndexFile {
     let warnings: FlatArray<UInt8>
     let windows: FlatArray<UInt8>
 
-    init?(_ block: ByteBlock, head: inout ByteDecoder) {
-      func next<Element>(_ type: Element.Type) -> FlatArray<Element>? {
-        guard let offset = head.next(UInt64.self).flatMap(Int.init(exactly:)),
-          let count = head.next(UInt64.self).flatMap(Int.init(exactly:))
-        else { return nil }
-        return block.array(of: type, at: offset, count: count)
-      }
-      guard let entries = next(LayerEntry.self), let segments = next(DataSegment.self),
-        let bytes = next(UInt8.self), let points = next(SeekPoint.self),
-        let blockChecksums = next(UInt32.self), let warnings = next(UInt8.self),
-        let windows = next(UInt8.self)
+    init?(_ file: inout FlatFileReader) {
+      guard let entries = file.next(LayerEntry.self), let segments = file.next(DataSegment.self),
+        let bytes = file.next(UInt8.self), let points = file.next(SeekPoint.self),
+        let blockChecksums = file.next(UInt32.self), let warnings = file.next(UInt8.self),
+        let windows = file.next(UInt8.self, isCovered: false)
       else { return nil }
       self.entries = entries
       self.segments = segments
@@ -227,31 +165,10 @@ package enum LayerIndexFile {
       self.windows = windows
     }
 
-    func index(
-      blobDigest: Digest,
-      diffID: Digest,
-      codec: Codec,
-      blobByteCount: UInt64,
-      tarByteCount: UInt64
-    ) -> LayerIndex? {
-      guard let warnings = decodeWarnings(Array(warnings)), let table = soundTable else {
-        return nil
+    func table(wasFoundSound: Bool) -> LayerTable? {
+      if wasFoundSound {
+        return LayerTable(foundSound: entries, segments: segments, bytes: bytes)
       }
-      return LayerIndex(
-        blobDigest: blobDigest,
-        diffID: diffID,
-        codec: codec,
-        blobByteCount: blobByteCount,
-        tarByteCount: tarByteCount,
-        table: table,
-        points: points,
-        windows: windows,
-        blockChecksums: blockChecksums,
-        warnings: warnings
-      )
-    }
-
-    private var soundTable: LayerTable? {
       do {
         return try LayerTable(entries: entries, segments: segments, bytes: bytes)
       } catch {
@@ -264,7 +181,7 @@ package enum LayerIndexFile {
     var decoder = ByteDecoder(bytes)
     var warnings: [LayerWarning] = []
     while !decoder.isAtEnd {
-      // Nothing may be left over: the checksum is that of the warnings written again.
+      // Nothing may be left over.
       guard let code = decoder.nextRun(),
         let kind = LayerWarning.Kind(code: String(decoding: code, as: UTF8.self)),
         let count = decoder.next(UInt64.self), let space = decoder.next(UInt8.self), space <= 1,
@@ -280,13 +197,5 @@ package enum LayerIndexFile {
       )
     }
     return warnings
-  }
-}
-
-extension [UInt8] {
-  fileprivate func withRawBytes<Failure: Error>(
-    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Void
-  ) throws(Failure) {
-    try FlatArray(self).withUnsafeBytes(body)
   }
 }

@@ -129,6 +129,39 @@ struct LayerStack: Sendable {
   // MARK: Merging
 
   func merged() throws(LayersError) -> OpenedImage {
+    let merged = try mergedTree()
+    return OpenedImage(
+      files: ImageFiles(
+        tree: merged.tree,
+        warnings: merged.warnings,
+        layers: layers.map(\.bytes)
+      ),
+      indexes: indexes,
+      additionsDigest: digest,
+      additionWarnings: added.flatMap(\.warnings) + warnings(of: merged),
+      stack: self
+    )
+  }
+
+  /// The tree of an image alone is kept; what is added is seldom the same again.
+  private func mergedTree() throws(LayersError) -> MergedTree {
+    guard added.isEmpty, let key = treeKey else { return try merge() }
+    if let kept = store.loadTree(key) { return kept }
+    let merged = try merge()
+    store.save(merged, as: key)
+    return merged
+  }
+
+  private var treeKey: TreeKey? {
+    TreeKey(
+      layers: indexes.map(\.blobDigest),
+      lowerLinks: lowerLinks,
+      owners: owners,
+      limits: store.limits.tree
+    )
+  }
+
+  private func merge() throws(LayersError) -> MergedTree {
     let merged: MergedTree
     do throws(TreeError) {
       merged = try TreeBuilder.merge(
@@ -140,17 +173,7 @@ struct LayerStack: Sendable {
     } catch {
       throw name(error)
     }
-    return OpenedImage(
-      files: ImageFiles(
-        tree: try owned(merged.tree),
-        warnings: merged.warnings,
-        layers: layers.map(\.bytes)
-      ),
-      indexes: indexes,
-      additionsDigest: digest,
-      additionWarnings: added.flatMap(\.warnings) + warnings(of: merged),
-      stack: self
-    )
+    return MergedTree(tree: try owned(merged.tree), warnings: merged.warnings)
   }
 
   /// What the layers, the added ones too, do to a path.

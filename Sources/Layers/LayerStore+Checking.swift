@@ -1,24 +1,36 @@
-// Whether the indexes in the cache are sound, without using one.
+// Whether the indexes and trees in the cache are sound, without using one.
 
 package import ImageStore
-package import OCISpec
+import OCISpec
 import SystemPackage
 
 extension LayerStore {
-  /// The layers whose index would be made again because it is damaged, by digest.
+  /// The indexes and trees that would be made again because they are damaged.
   ///
-  /// Checks everything but the windows of seek points, which are checked whenever one is read.
-  package func damagedIndexes() throws(ImageStoreError) -> [Digest] {
-    var damaged: [Digest] = []
-    for digest in try cache.blobs(with: .index) {
-      guard let file = try cache.open(.index, of: digest) else { continue }
-      let index = LayerIndexFile.map(
-        descriptor: file.descriptor.rawValue,
-        byteCount: file.byteCount,
-        digest: digest
-      )
-      if index == nil { damaged.append(digest) }
+  /// Reads all of each but the windows of seek points, which are checked whenever one is read. What was
+  /// noted of a damaged file is forgotten, so that nobody uses it.
+  package func damagedFiles() throws(ImageStoreError) -> [CacheFileName] {
+    var damaged: [CacheFileName] = []
+    for kind in [CacheKind.index, .trees] {
+      for name in try cache.names(of: kind) where try !isSound(name) {
+        try forget(name)
+        damaged.append(name)
+      }
     }
-    return damaged.sorted { $0.description < $1.description }
+    return damaged.sorted { ($0.kind.rawValue, "\($0.blob)") < ($1.kind.rawValue, "\($1.blob)") }
+  }
+
+  private func isSound(_ name: CacheFileName) throws(ImageStoreError) -> Bool {
+    // Gone meanwhile, or nothing that anybody would use.
+    guard let file = try cache.open(name) else { return true }
+    let descriptor = file.descriptor.rawValue
+    if let key = name.variant {
+      return TreeFile.map(descriptor: descriptor, byteCount: file.byteCount, key: key) != nil
+    }
+    return LayerIndexFile.map(
+      descriptor: descriptor,
+      byteCount: file.byteCount,
+      digest: name.blob
+    ) != nil
   }
 }

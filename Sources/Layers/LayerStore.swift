@@ -77,12 +77,14 @@ package struct LayerStore: Sendable {
   func load(_ digest: Digest, diffID: Digest) throws(LayersError) -> LayerIndex? {
     let found: LayerIndex?
     do throws(ImageStoreError) {
-      guard let file = try cache.open(.index, of: digest) else { return nil }
-      found = LayerIndexFile.map(
-        descriptor: file.descriptor.rawValue,
-        byteCount: file.byteCount,
-        digest: digest
-      )
+      found = try map(CacheFileName(.index, of: digest)) { descriptor, byteCount, wasFoundSound in
+        LayerIndexFile.map(
+          descriptor: descriptor,
+          byteCount: byteCount,
+          digest: digest,
+          wasFoundSound: wasFoundSound
+        )
+      }
     } catch {
       note(error)
       return nil
@@ -105,13 +107,14 @@ package struct LayerStore: Sendable {
   }
 
   func save(_ index: LayerIndex) throws(ImageStoreError) {
-    let file = try cache.create(.index, of: index.blobDigest)
+    let name = CacheFileName(.index, of: index.blobDigest)
+    let file = try cache.create(name)
     var position: UInt64 = 0
     try LayerIndexFile.write(index) { piece throws(ImageStoreError) in
       try file.write(piece, at: position)
       position += UInt64(piece.count)
     }
-    try file.publish()
+    try rememberSound(name, as: try file.publishKnown())
   }
 }
 
@@ -132,56 +135,5 @@ extension LayerStore {
     }
     if actual != blob.digest { throw .digestMismatch(layer: blob.digest, actual: actual) }
     do throws(ImageStoreError) { try remember(blob) } catch { note(error) }
-  }
-
-  private func isRemembered(_ blob: BlobFile) -> Bool {
-    do throws(ImageStoreError) {
-      guard let file = try cache.open(.verified, of: blob.digest) else { return false }
-      return try file.readAll(limit: 4096)
-        == identityBytes(blob.identity, byteCount: blob.byteCount)
-    } catch {
-      note(error)
-      return false
-    }
-  }
-
-  private func remember(_ blob: BlobFile) throws(ImageStoreError) {
-    // What was hashed must be what the file is now: it may have been written to meanwhile.
-    guard try blob.currentIdentity() == blob.identity else { return }
-    try remember(blob.digest, byteCount: blob.byteCount, as: blob.identity)
-  }
-
-  /// Notes which file was found to be a blob.
-  func remember(
-    _ digest: Digest,
-    byteCount: UInt64,
-    as identity: BlobFile.Identity
-  ) throws(ImageStoreError) {
-    let file = try cache.create(.verified, of: digest)
-    try FlatArray(identityBytes(identity, byteCount: byteCount)).withUnsafeBytes {
-      bytes throws(ImageStoreError) in
-      try file.write(bytes, at: 0)
-    }
-    try file.publish()
-  }
-
-  private func identityBytes(
-    _ identity: BlobFile.Identity,
-    byteCount: UInt64
-  ) -> [UInt8] {
-    var bytes = ByteEncoder()
-    bytes.append(identity.device)
-    bytes.append(identity.inode)
-    bytes.append(identity.byteCount)
-    bytes.append(identity.modifiedSeconds)
-    bytes.append(identity.modifiedNanoseconds)
-    // One file may hold many blobs: an archive does.
-    bytes.append(identity.start)
-    bytes.append(byteCount)
-    if let changed = identity.changed {
-      bytes.append(changed.seconds)
-      bytes.append(changed.nanoseconds)
-    }
-    return bytes.bytes
   }
 }

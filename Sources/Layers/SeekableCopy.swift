@@ -233,7 +233,7 @@ extension LayerStore {
     try SeekableCopy.write(index, from: source, to: file)
     do throws(ImageStoreError) {
       try file.publish()
-      try cache.evict(.copies, downTo: copyByteLimit, keeping: layer)
+      try cache.evict(downTo: copyByteLimit, keeping: CacheFileName(.copies, of: layer))
     } catch {
       throw .store(layer: layer, error)
     }

@@ -22,7 +22,7 @@ extension FuseOptions {
     switch purpose {
     case .use(let allowsOtherUsers):
       self.allowsOtherUsers = allowsOtherUsers
-      servesExtendedAttributes = files.tree.hasExtendedAttributes
+      servesExtendedAttributes = files.tree.totals.hasExtendedAttributes
     case .copying:
       servesExtendedAttributes = false
     }

@@ -46,14 +46,6 @@ enum NodeAttributes {
   }
 
   static func statistics(of tree: Tree) -> FuseStatistics {
-    var count: UInt64 = 0
-    for node in tree.nodes where node.kind == .regular {
-      // Sizes are claims: a sparse file, or a damaged index, may make any.
-      let (sum, overflow) = count.addingReportingOverflow(
-        DataBlockCounter.blockCount(of: node.size)
-      )
-      count = overflow ? .max : sum
-    }
-    return FuseStatistics(blockCount: count, inodeCount: UInt64(tree.nodeCount))
+    FuseStatistics(blockCount: tree.totals.blockCount, inodeCount: UInt64(tree.nodeCount))
   }
 }

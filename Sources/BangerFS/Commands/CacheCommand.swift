@@ -49,7 +49,8 @@ struct CacheUsageCommand: ParsableCommand {
     let rows = [
       ("blobs", usage.blobs), ("of them needed by no image", usage.unreferencedBlobs),
       ("partial downloads", usage.partials), ("layer indexes", usage.indexes),
-      ("seekable copies", usage.copies), ("records of archives", usage.archives),
+      ("seekable copies", usage.copies), ("merged trees", usage.trees),
+      ("records of archives", usage.archives),
       ("kept file systems", usage.results),
     ]
     for (title, amount) in rows {
@@ -69,6 +70,7 @@ struct CacheUsageCommand: ParsableCommand {
     var partials: AmountFacts
     var indexes: AmountFacts
     var copies: AmountFacts
+    var trees: AmountFacts
     var archives: AmountFacts
     var results: AmountFacts
 
@@ -80,6 +82,7 @@ struct CacheUsageCommand: ParsableCommand {
       partials = AmountFacts(usage.partials)
       indexes = AmountFacts(usage.indexes)
       copies = AmountFacts(usage.copies)
+      trees = AmountFacts(usage.trees)
       archives = AmountFacts(usage.archives)
       results = AmountFacts(usage.results)
     }

@@ -65,7 +65,7 @@ struct CachePruneCommand: ParsableCommand {
     let verb = dryRun ? "would remove" : "removed"
     let amounts = [
       ("blob", report.blobs), ("partial download", report.partials),
-      ("index or copy", report.derivedFiles), ("kept file system", report.results),
+      (Self.derived, report.derivedFiles), ("kept file system", report.results),
     ]
     let freed = amounts.reduce(UInt64(0)) { $0.addingSaturated($1.1.allocatedByteCount) }
     return report.images.map { "\(verb) \(Self.name($0))" }
@@ -76,9 +76,11 @@ struct CachePruneCommand: ParsableCommand {
       + ["\(dryRun ? "would free" : "freed") \(ByteCount.text(freed))"]
   }
 
+  private static let derived = "index, copy or tree"
+
   private static func counted(_ count: Int, _ noun: String) -> String {
-    noun == "index or copy"
-      ? "\(count) \(count == 1 ? "index or copy" : "indexes and copies") of layers"
+    noun == derived
+      ? "\(count) \(count == 1 ? derived : "indexes, copies and trees") of layers"
       : ProgressText.counted(count, noun)
   }
 

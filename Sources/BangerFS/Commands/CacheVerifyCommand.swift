@@ -12,7 +12,8 @@ struct CacheVerifyCommand: ParsableCommand {
     abstract: "Read everything in the cache, and say what is wrong.",
     discussion: """
       Every blob is compared with its digest, every document is read, every image must be whole, and \
-      every index of a layer sound. Exits with 65 where something is wrong and was not removed.
+      every index of a layer and every merged tree sound. Exits with 65 where something is wrong and \
+      was not removed.
       """
   )
 
@@ -26,15 +27,15 @@ struct CacheVerifyCommand: ParsableCommand {
   func run() throws {
     let directory = try Wiring.cache(cache)
     let result = try verify(ImageCache(directory))
-    let indexes = try LayerStore.noting(cache: directory).damagedIndexes()
-    if remove { for digest in indexes { directory.removeFiles(of: digest) } }
+    let damaged = try LayerStore.noting(cache: directory).damagedFiles()
+    if remove { for name in damaged { try directory.remove(name) } }
     var out = StandardOutput()
     switch output.format {
-    case .text: for line in lines(result, indexes) { try out.line(line) }
-    case .json: try out.line(try JSONDocument(Facts(result, indexes)).text())
+    case .text: for line in lines(result, damaged) { try out.line(line) }
+    case .json: try out.line(try JSONDocument(Facts(result, damaged)).text())
     }
     try out.flush()
-    let count = result.faults.count { !Self.isMended($0, result) } + (remove ? 0 : indexes.count)
+    let count = result.faults.count { !Self.isMended($0, result) } + (remove ? 0 : damaged.count)
     if count > 0 {
       throw CommandFailure(
         .invalidImage,
@@ -67,14 +68,17 @@ struct CacheVerifyCommand: ParsableCommand {
     return result.removed.contains(digest)
   }
 
-  private func lines(_ result: CacheVerification, _ indexes: [Digest]) -> [String] {
-    let count = result.faults.count + indexes.count
+  private func lines(_ result: CacheVerification, _ damaged: [CacheFileName]) -> [String] {
+    let count = result.faults.count + damaged.count
     let size = ByteCount.text(result.byteCount)
     let total = "\(ProgressText.counted(result.blobCount, "blob")), \(size)"
     return result.faults.map { EscapedBytes.string($0.description.utf8) }
       + result.removed.map { "blob \($0): removed" }
       + result.inUse.map { "blob \($0): in use, so it stays" }
-      + indexes.map { "index of layer \($0): damaged\(remove ? ", removed" : "")" }
+      + damaged.map { name in
+        let what = name.kind == .trees ? "tree of the image with last layer" : "index of layer"
+        return "\(what) \(name.blob): damaged\(remove ? ", removed" : "")"
+      }
       + ["\(total): \(count == 0 ? "all right" : ProgressText.counted(count, "fault"))"]
   }
 
@@ -85,6 +89,7 @@ struct CacheVerifyCommand: ParsableCommand {
     var removed: [String]
     var inUse: [String]
     var damagedIndexes: [String]
+    var damagedTrees: [String]
 
     struct Fault: Encodable {
       var digest: String?
@@ -92,7 +97,7 @@ struct CacheVerifyCommand: ParsableCommand {
       var images: [String]
     }
 
-    init(_ result: CacheVerification, _ indexes: [Digest]) {
+    init(_ result: CacheVerification, _ damaged: [CacheFileName]) {
       blobs = result.blobCount
       bytes = result.byteCount
       faults = result.faults.map { fault in
@@ -104,7 +109,8 @@ struct CacheVerifyCommand: ParsableCommand {
       }
       removed = result.removed.map(\.description)
       inUse = result.inUse.map(\.description)
-      damagedIndexes = indexes.map(\.description)
+      damagedIndexes = damaged.filter { $0.kind == .index }.map(\.blob.description)
+      damagedTrees = damaged.filter { $0.kind == .trees }.map(\.blob.description)
     }
   }
 }

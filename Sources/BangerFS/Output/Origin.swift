@@ -20,11 +20,13 @@ struct Origin: Encodable {
   init(of node: Node, in image: ResolvedImage, _ opened: OpenedImage) {
     addedBy = opened.additionName(of: node).map { EscapedBytes.string($0.utf8) }
     let layer = Int(node.layer)
-    let tables = opened.indexes.map(\.table)
-    guard node.entry != Node.implicitEntry, tables.indices.contains(layer) else { return }
+    guard node.entry != Node.implicitEntry, opened.indexes.indices.contains(layer) else { return }
     self.layer = layer
     layerDigest = image.layers[layer].descriptor.digest.description
-    memberOffset = tables[layer].entries[Int(node.entry)].header.bytes
+    let entries = opened.indexes[layer].table.entries
+    if entries.indices.contains(Int(node.entry)) {
+      memberOffset = entries[Int(node.entry)].header.bytes
+    }
   }
 
   var lines: [String] {
