@@ -159,6 +159,36 @@ struct CacheCommandTests {
     #expect(here.place.exists(path))
   }
 
+  @Test func `a damaged tree is found, and made again`() throws {
+    let here = try pulled()
+    let files = "file0\nfile1\nfile2\n"
+    expect(try here.place.run("ls", here.reference), is: .success(files))
+    let directory = here.place.cache + "/banger/trees/3/sha256"
+    let name = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: directory).first
+    )
+    let path = directory + "/" + name
+    let layer = try #require(here.image.layers.last).digest
+    #expect(name.hasPrefix(layer.dropFirst("sha256:".count)))
+    let usage = try here.json(try here.place.run("cache", "df", "--format", "json"))
+    #expect((usage["trees"] as? [String: Int])?["count"] == 1)
+
+    var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+    // In the first of the nodes, which begin behind the head.
+    bytes[4100] ^= 1
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    here.place.give(path)
+    let wrong = try here.place.run("cache", "verify")
+    #expect(wrong.status == 65)
+    #expect(wrong.text.hasPrefix("tree of the image with last layer \(layer): damaged\n"))
+    let mended = try here.place.run("cache", "verify", "--remove", "--format", "json")
+    #expect(try here.json(mended)["damagedTrees"] as? [String] == [layer])
+    #expect(try here.place.run("cache", "verify").text.hasSuffix(": all right\n"))
+    #expect(!here.place.exists(path))
+    expect(try here.place.run("ls", here.reference), is: .success(files))
+    #expect(here.place.exists(path))
+  }
+
   // MARK: prune and remove
 
   @Test(arguments: Role.all)

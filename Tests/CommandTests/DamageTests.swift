@@ -33,7 +33,11 @@ struct DamageTests {
     func kept(_ kind: String) throws -> String {
       let directory = "\(place.cache)/banger/\(kind)"
       let version = try #require(try place.names(in: directory).max { Int($0) ?? 0 < Int($1) ?? 0 })
-      return "\(directory)/\(version)/sha256/" + digest.dropFirst("sha256:".count)
+      let hex = digest.dropFirst("sha256:".count)
+      // Of a tree the name goes on.
+      let names = try place.names(in: "\(directory)/\(version)/sha256").sorted()
+      let name = try #require(names.first { $0.hasPrefix(hex) })
+      return "\(directory)/\(version)/sha256/\(name)"
     }
 
     /// The digest of what `cat` prints of the large file.
@@ -186,7 +190,7 @@ struct DamageTests {
     chmod(path, 0o600)
   }
 
-  @Test(arguments: ["index", "verified"], Replacement.allCases)
+  @Test(arguments: ["index", "verified", "trees", "checked"], Replacement.allCases)
   func `whatever stands in place of a file of the cache, the image is right`(
     kind: String,
     replacement: Replacement

@@ -101,7 +101,8 @@ struct TreeTests {
 
   @Test func `a tree knows whether it has extended attributes at all`() throws {
     #expect(try !tree([.file("a")]).totals.hasExtendedAttributes)
-    #expect(try tree([.file("a"), .directory("d").with("user.a", "")]).totals.hasExtendedAttributes)
+    let directory = LayerMember.directory("d").with("user.a", "")
+    #expect(try tree([.file("a"), directory]).totals.hasExtendedAttributes)
     #expect(
       try !tree([.file("a").with("user.a", "")], [.whiteout("a")]).totals.hasExtendedAttributes
     )

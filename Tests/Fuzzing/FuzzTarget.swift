@@ -16,6 +16,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case zstd
   /// Changes to index files whose checksum is put right.
   case index
+  /// Changes to tree files whose checksum is put right.
+  case treefile
   /// Manifests, indexes, configurations and the like.
   case documents
   /// References, digests, platforms, media types.
@@ -37,6 +39,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .gzip: BlobChecks.check(input, codec: .gzip, &faults)
     case .zstd: BlobChecks.check(input, codec: .zstd, &faults)
     case .index: IndexChecks.check(input, &faults)
+    case .treefile: TreeFileChecks.check(input, &faults)
     case .documents: DocumentChecks.check(input, &faults)
     case .references: ReferenceChecks.check(input, &faults)
     case .tree: TreeChecks.check(input, &faults)

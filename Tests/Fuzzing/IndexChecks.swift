@@ -3,7 +3,6 @@
 
 import FileTree
 import FlatArrays
-import Glibc
 import ImageStore
 import Layers
 import OCISpec
@@ -21,9 +20,8 @@ enum IndexChecks {
       return
     }
     let sample = layers[Int(first) % layers.count]
-    var file = IndexFileBytes(sample.file)
-    var rest = input.dropFirst()
-    while let change = IndexChange(from: &rest) { file.apply(change) }
+    var file = FlatFileBytes(sample.file, FlatFileShape.index)
+    file.apply(changes: input.dropFirst())
     file.seal()
     guard let index = map(file.bytes, sample.digest, &faults) else {
       faults.require(file.bytes != sample.file, "a file is refused as it was written")
@@ -39,15 +37,15 @@ enum IndexChecks {
     _ digest: Digest,
     _ faults: inout Faults
   ) -> LayerIndex? {
-    var name = Array("/tmp/index.XXXXXX".utf8CString)
-    let descriptor = mkstemp(&name)
-    unlink(name)
-    defer { close(descriptor) }
-    guard descriptor >= 0, write(descriptor, bytes, bytes.count) == bytes.count else {
-      faults.require(false, "no file to map: errno \(errno)")
-      return nil
+    FlatFileBytes.inFile(bytes, &faults) { descriptor in
+      LayerIndexFile.map(descriptor: descriptor, byteCount: bytes.count, digest: digest)
     }
-    return LayerIndexFile.map(descriptor: descriptor, byteCount: bytes.count, digest: digest)
+  }
+
+  fileprivate static func bytes(of index: LayerIndex) -> [UInt8] {
+    var bytes: [UInt8] = []
+    LayerIndexFile.write(index) { bytes.append(contentsOf: $0) }
+    return bytes
   }
 
   /// Looks at everything once: what traps is found by that.
@@ -113,7 +111,7 @@ enum IndexChecks {
 
   /// What was loaded is written again as a file that loads as the same.
   private static func rewrite(_ index: LayerIndex, _ bytes: [UInt8], _ faults: inout Faults) {
-    let written = IndexFileBytes(index).bytes
+    let written = IndexChecks.bytes(of: index)
     guard let again = map(written, index.blobDigest, &faults) else {
       faults.require(false, "an index that loads does not load when it is written again")
       return
@@ -147,7 +145,7 @@ private struct SampleLayer: Sendable {
       let source = MemoryBlob(bytes: blob)
       do throws(LayersError) {
         let index = try LayerIndexer.index(source, blobDigest: digest, diffID: nil)
-        return SampleLayer(blob: blob, digest: digest, file: IndexFileBytes(index).bytes)
+        return SampleLayer(blob: blob, digest: digest, file: IndexChecks.bytes(of: index))
       } catch {
         return nil
       }
@@ -163,111 +161,5 @@ private struct SampleLayer: Sendable {
       .sparse("sparse", size: 20_000, segments: [(0, "abc"), (9000, "def")], format: .pax10),
       .file("large", TarText(content)),
     ])
-  }
-}
-
-/// One change to an index file.
-private struct IndexChange {
-  enum What: UInt8, CaseIterable {
-    /// A byte, anywhere.
-    case byte
-    /// Eight bytes in the head's fields behind the checksum.
-    case headNumber
-    /// Four bytes of a section, aligned.
-    case sectionWord
-    /// Eight bytes of a section, aligned.
-    case sectionNumber
-    /// The file ends early.
-    case end
-  }
-
-  let what: What
-  let section: Int
-  let place: Int
-  let value: UInt64
-
-  /// Kind, section, two bytes of place, eight of value, all small-endian; what is missing is zero.
-  init?(from bytes: inout ArraySlice<UInt8>) {
-    guard let first = bytes.popFirst() else { return nil }
-    func next(_ count: Int) -> UInt64 {
-      (0..<count).reduce(0) { $0 | UInt64(bytes.popFirst() ?? 0) << (8 * UInt64($1)) }
-    }
-    what = What.allCases[Int(first) % What.allCases.count]
-    section = Int(next(1))
-    place = Int(next(2))
-    value = next(8)
-  }
-}
-
-/// The bytes of an index file, by docs/FORMATS.md.
-private struct IndexFileBytes {
-  private(set) var bytes: [UInt8]
-
-  private static let headByteCount = 4096
-  private static let checksum = 8..<40
-  /// Where the places and counts of the arrays are: behind two SHA-256 digests as text of 71 bytes
-  /// with 4 of length.
-  private static let arrays = 76 + 2 * (4 + 71)
-  /// Bytes of a record of each array; the last is of windows, which no checksum covers.
-  private static let strides = [88, 24, 1, 40, 4, 1, 1]
-
-  init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-  init(_ index: LayerIndex) {
-    var bytes: [UInt8] = []
-    LayerIndexFile.write(index) { bytes.append(contentsOf: $0) }
-    self.bytes = bytes
-  }
-
-  mutating func apply(_ change: IndexChange) {
-    switch change.what {
-    case .byte: set(change.value, byteCount: 1, at: change.place % max(bytes.count, 1))
-    case .headNumber:
-      let fields = Self.arrays + Self.strides.count * 16 - Self.checksum.upperBound
-      set(change.value, byteCount: 8, at: Self.checksum.upperBound + change.place % fields)
-    case .sectionWord: setInSection(change, byteCount: 4)
-    case .sectionNumber: setInSection(change, byteCount: 8)
-    case .end: bytes.removeLast(min(bytes.count, change.place))
-    }
-  }
-
-  private mutating func setInSection(_ change: IndexChange, byteCount: Int) {
-    guard let range = range(of: change.section % Self.strides.count), !range.isEmpty else { return }
-    let offset = change.place * byteCount % range.count
-    set(change.value, byteCount: byteCount, at: range.lowerBound + offset)
-  }
-
-  private mutating func set(_ value: UInt64, byteCount: Int, at offset: Int) {
-    for place in 0..<byteCount where offset + place < bytes.count {
-      bytes[offset + place] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(place)))
-    }
-  }
-
-  private func number(at offset: Int) -> UInt64 {
-    guard offset + 8 <= bytes.count else { return .max }
-    return (0..<8).reduce(0) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) }
-  }
-
-  /// The range of an array, if it lies in the file.
-  private func range(of section: Int) -> Range<Int>? {
-    let offset = number(at: Self.arrays + section * 16)
-    let count = number(at: Self.arrays + section * 16 + 8)
-    let (size, overflow) = count.multipliedReportingOverflow(by: UInt64(Self.strides[section]))
-    guard !overflow, offset <= UInt64(bytes.count), size <= UInt64(bytes.count) - offset else {
-      return nil
-    }
-    return Int(offset)..<Int(offset + size)
-  }
-
-  /// Makes the checksum right, as long as the arrays can be found.
-  mutating func seal() {
-    guard bytes.count >= Self.headByteCount else { return }
-    var covered = Array(bytes[Self.checksum.upperBound..<Self.headByteCount])
-    for section in Self.strides.indices.dropLast() {
-      guard let range = range(of: section) else { return }
-      covered += bytes[range]
-    }
-    let digest = DigestHasher.digest(of: covered, .sha256)
-    bytes.replaceSubrange(Self.checksum, with: digest.bytes)
   }
 }

@@ -119,8 +119,13 @@ struct CachePruningTests {
     #expect(try results == [])
   }
 
-  private func derive(_ kind: CacheKind, _ digest: Digest, count: Int) throws {
-    let file = try cache.directory.create(kind, of: digest)
+  private func derive(
+    _ kind: CacheKind,
+    _ digest: Digest,
+    variant: Digest? = nil,
+    count: Int
+  ) throws {
+    let file = try cache.directory.create(CacheFileName(kind, of: digest, variant: variant))
     try file.write(filled(9, count))
     try file.publish()
   }
@@ -135,6 +140,8 @@ struct CachePruningTests {
     try ingest.append(filled(8, 300))
     try derive(.index, layer(0, 0), count: 40)
     try derive(.copies, layer(0, 0), count: 60)
+    try derive(.trees, layer(0, 0), variant: layer(0, 1), count: 70)
+    try derive(.trees, layer(0, 0), variant: layer(1, 1), count: 80)
     let usage = try cache.usage()
     #expect(usage.imageCount == 3)
     // Layers, of which two are one; configurations; manifests; the stray one.
@@ -147,6 +154,7 @@ struct CachePruningTests {
     #expect(usage.partials.count == 1 && usage.partials.byteCount == 300)
     #expect(usage.indexes.count == 1 && usage.indexes.byteCount == 40)
     #expect(usage.copies.count == 1 && usage.copies.byteCount == 60)
+    #expect(usage.trees.count == 2 && usage.trees.byteCount == 150)
   }
 
   @Test func `what no image needs goes, with what was made of it`() throws {
@@ -168,7 +176,8 @@ struct CachePruningTests {
     #expect(report.images.isEmpty && report.imagesInUse.isEmpty && report.blobsInUse.isEmpty)
     #expect(report.blobs.count == 1 && report.blobs.byteCount == 100)
     #expect(report.partials.count == 1 && report.partials.byteCount == 300)
-    #expect(report.derivedFiles.count == 2 && report.derivedFiles.byteCount == 20)
+    // The notes take no space to speak of.
+    #expect(report.derivedFiles.count == 3 && report.derivedFiles.byteCount == 30)
     #expect(!exists(place.blob(unneeded.digest)) && !exists(place.partial(partial.digest)))
     for kind in CacheKind.allCases {
       #expect(!exists(cache.directory.path(kind, of: unneeded.digest).string))

@@ -310,7 +310,7 @@ struct CacheEvictionTests {
     for (byte, used) in [(1, 1), (2, 2), (3, 9), (4, 3)] as [(UInt8, Int)] {
       try publish(digest(byte), count: 100, used: used, in: cache)
     }
-    try cache.evict(.copies, downTo: limit, keeping: digest(1))
+    try cache.evict(downTo: limit, keeping: CacheFileName(.copies, of: digest(1)))
     for byte in 1...4 as ClosedRange<UInt8> {
       let isThere = try cache.open(.copies, of: digest(byte)) != nil
       #expect(isThere == left.contains(byte), "file \(byte)")
@@ -321,7 +321,7 @@ struct CacheEvictionTests {
     let cache = try scratch.open()
     let file = try cache.create(.copies, of: digest(1))
     try ([1, 2, 3] as [UInt8]).withUnsafeBytes { try file.write($0, at: 0) }
-    try cache.evict(.copies, downTo: 0, keeping: digest(2))
+    try cache.evict(downTo: 0, keeping: CacheFileName(.copies, of: digest(2)))
     try file.publish()
     let published = try #require(try cache.open(.copies, of: digest(1))?.readAll(limit: 2))
     #expect(published == [1, 2])
