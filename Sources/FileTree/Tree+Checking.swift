@@ -66,7 +66,7 @@ private struct TreeChecking {
     nodeCount += 1
     guard kind == .directory else {
       linkCounts[Int(id.index)] = 1
-      return node.parent == .root && node.children.count == 0
+      return node.parent == .root && node.children == .none
     }
     linkCounts[Int(id.index)] = 2
     // As above.
@@ -75,8 +75,8 @@ private struct TreeChecking {
   }
 
   private mutating func enter(_ id: NodeID, _ directory: Node) -> Bool {
-    if directory.children.count == 0 { return true }
-    guard directory.children.start == childCount,
+    if directory.children == .none { return true }
+    guard directory.children.count > 0, directory.children.start == childCount,
       directory.children.fits(in: tree.childTable.count), levels.count < Self.deepestLevel
     else { return false }
     let children = tree.childRange(of: directory)
@@ -93,7 +93,7 @@ private struct TreeChecking {
     guard node.dataBlocks == 0, node.dataRuns == 0 else { return false }
     return kind == .symbolicLink
       ? node.payload.fits(in: tree.bytes.count) && node.size == node.payload.count
-      : node.payload.count == 0
+      : node.payload == .none
   }
 
   private func isSound(_ name: PoolRange) -> Bool {

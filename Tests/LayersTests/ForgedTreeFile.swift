@@ -3,34 +3,26 @@
 import FileTree
 import FlatArrays
 import Foundation
+import Glibc
 import OCISpec
 import SystemPackage
 import TestKit
-import Testing
 
 @testable import Layers
 
 /// Maps bytes as a tree file.
-struct TreeFileMapper {
-  private let directory: TemporaryDirectory
-
-  init() throws {
-    directory = try TemporaryDirectory()
-  }
-
-  func map(_ bytes: [UInt8], key: Digest, layerCount: Int? = nil) throws -> MergedTree? {
-    let path = directory.appending("tree")
-    // Written beside it and renamed: a mapped file must not change.
-    try Data(bytes).write(to: URL(fileURLWithPath: path), options: .atomic)
-    let descriptor = try FileDescriptor.open(path, .readOnly)
-    return try descriptor.closeAfter {
-      TreeFile.map(
-        descriptor: descriptor.rawValue,
-        byteCount: bytes.count,
-        key: key,
-        layerCount: layerCount
-      )
-    }
+func mapTree(_ bytes: [UInt8], key: Digest, layerCount: Int? = nil) throws -> MergedTree? {
+  var name = Array((NSTemporaryDirectory() + "/tree.XXXXXX").utf8CString)
+  let descriptor = FileDescriptor(rawValue: mkstemp(&name))
+  unlink(name)
+  return try descriptor.closeAfter {
+    try descriptor.writeAll(bytes)
+    return TreeFile.map(
+      descriptor: descriptor.rawValue,
+      byteCount: bytes.count,
+      key: key,
+      layerCount: layerCount
+    )
   }
 }
 
