@@ -195,6 +195,11 @@ package final class CacheDirectory: Sendable {
     try CacheLock.tryAcquire(Self.ingestLockName(blob), in: locks)
   }
 
+  /// As above, for what takes no time to speak of: waits for the lock.
+  func lockIngest(_ blob: Digest) throws(ImageStoreError) -> CacheLock {
+    try CacheLock.acquire(Self.ingestLockName(blob), in: locks)
+  }
+
   /// Waits until nobody else changes the names in `index.json`, nor removes what they do not need.
   func lockNames() throws(ImageStoreError) -> CacheLock {
     try CacheLock.acquire("index", in: locks)

@@ -85,6 +85,10 @@ package final class ImageCache: Sendable {
   ) throws(ImageStoreError) -> BlobFile {
     let digest = descriptor.digest
     try descriptor.check(bytes)
+    // Of several that bring it at once only one may write: the others would hold a file that has lost
+    // its name to the last one's.
+    let lock = try directory.lockIngest(digest)
+    defer { lock.release() }
     if let present = try openBlob(descriptor), try present.readAll() == bytes { return present }
 
     let target = blobs.directory(digest.algorithm)

@@ -153,4 +153,18 @@ struct ImageCacheTests {
     }
     #expect(try place.listing("banger/ingest").isEmpty)
   }
+
+  @Test func `of many that bring one document at once each holds what has the name`() async throws {
+    let cache = try place.open()
+    for round in 0..<30 {
+      let bytes = Array("document \(round)".utf8)
+      let document = Descriptor(of: bytes, "application/vnd.oci.image.config.v1+json")
+      let held = try await withThrowingTaskGroup(of: BlobFile.self) { group in
+        for _ in 0..<8 { group.addTask { try cache.store(bytes, as: document) } }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      let named = try #require(try cache.openBlob(document))
+      #expect(held.allSatisfy { $0.identity == named.identity }, "round \(round)")
+    }
+  }
 }
