@@ -46,7 +46,7 @@ package enum NodeKind: UInt8, Sendable {
 /// One inode: 88 bytes.
 ///
 /// 3 × 8 (size, seconds, data) + 6 × 4 (nanoseconds, ids, links, parent, entry) + 3 × 8 (ranges)
-/// + 2 × 4 (data blocks and runs) + 2 × 2 (layer, mode) + 1 (kind) + 3 (padding) = 88.
+/// + 2 × 4 (data blocks and runs) + 2 × 2 (layer, mode) + 1 (kind) + 3 (reserved) = 88.
 package struct Node: BitwiseCopyable, Hashable, Sendable {
   /// A regular file's bytes; a symbolic link's target length; a device's major × 2³² + minor.
   package var size: UInt64
@@ -80,6 +80,9 @@ package struct Node: BitwiseCopyable, Hashable, Sendable {
   /// Permission, setuid, setgid and sticky bits: 07777.
   package var mode: UInt16
   package var kindCode: UInt8
+  /// 0, as `reservedWord`: without padding the bytes in a file are the same each time.
+  package var reserved: UInt8 = 0
+  package var reservedWord: UInt16 = 0
 
   /// The node's type.
   ///
