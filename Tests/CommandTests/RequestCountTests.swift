@@ -106,14 +106,14 @@ extension MountedImageTests {
       )
       try mount.waitUntilCached("directory-9/name-0", byteCount: 10_000)
       try mount.shell("find \"$1\" -ls > /dev/null; tar -C \"$1\" -c . | cat > /dev/null")
-      var counts = try mount.end()
-      // Of whoever waited, before there was a listing.
-      counts.counts["LOOKUP"] = nil
+      var counts = try mount.end().counts
+      // Whoever waited looked names up while directories were listed: such a listing may be asked for again.
+      counts["LOOKUP"] = nil
+      let listings = counts.removeValue(forKey: "READDIRPLUS") ?? 0
+      #expect((Self.listings[0]...2 * Self.listings[1]).contains(listings))
       // All links, directories and openings are the pump's own.
-      expect(
-        counts,
-        ["OPENDIR": 1, "STATFS": 1, "OPEN": 1, "FLUSH": 1, "READLINK": Self.links]
-      )
+      let once = ["OPENDIR": 1, "STATFS": 1, "OPEN": 1, "FLUSH": 1, "READLINK": Self.links]
+      #expect(counts == Self.once.merging(once) { $1 })
     }
 
     @Test(arguments: Role.all)
