@@ -143,53 +143,57 @@ struct CacheCommandTests {
     let layer = here.image.layers[0].digest
     let path =
       here.place.cache + "/banger/index/3/" + layer.replacing(":", with: "/")
-    var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-    // In the first of the entries, which begin behind the head.
-    bytes[4100] ^= 1
-    try Data(bytes).write(to: URL(fileURLWithPath: path))
-    here.place.give(path)
-    let wrong = try here.place.run("cache", "verify")
-    #expect(wrong.status == 65)
-    #expect(wrong.text.hasPrefix("index of layer \(layer): damaged\n"))
-    let mended = try here.place.run("cache", "verify", "--remove", "--format", "json")
-    #expect(try here.json(mended)["damagedIndexes"] as? [String] == [layer])
-    #expect(try here.place.run("cache", "verify").text.hasSuffix(": all right\n"))
-    #expect(!here.place.exists(path))
-    expect(try here.place.run("ls", here.reference), is: .success("file0\nfile1\nfile2\n"))
-    #expect(here.place.exists(path))
+    try expectMending(
+      of: path,
+      in: here,
+      told: "index of layer \(layer): damaged\n",
+      listed: ("damagedIndexes", layer)
+    )
   }
 
   @Test func `a damaged tree is found, and made again`() throws {
     let here = try pulled()
-    let files = "file0\nfile1\nfile2\n"
-    expect(try here.place.run("ls", here.reference), is: .success(files))
+    expect(try here.place.run("ls", here.reference), is: .success(Self.files))
     let directory = here.place.cache + "/banger/trees/3/sha256"
     let name = try #require(
       try FileManager.default.contentsOfDirectory(atPath: directory).first
     )
-    let path = directory + "/" + name
     let layer = try #require(here.image.layers.last).digest
     #expect(name.hasPrefix(layer.dropFirst("sha256:".count)))
     let usage = try here.json(try here.place.run("cache", "df", "--format", "json"))
     #expect((usage["trees"] as? [String: Int])?["count"] == 1)
+    try expectMending(
+      of: directory + "/" + name,
+      in: here,
+      told: "tree of the image with last layer \(layer): damaged\n",
+      listed: ("damagedTrees", layer)
+    )
+  }
 
+  private static let files = "file0\nfile1\nfile2\n"
+
+  /// Damages a file of flat arrays, and expects it to be found, removed and made again.
+  private func expectMending(
+    of path: String,
+    in here: RegistryPlace,
+    told line: String,
+    listed: (member: String, layer: String)
+  ) throws {
     var bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-    // In the first of the nodes, which begin behind the head.
+    // In the first of the records, which begin behind the head.
     bytes[4100] ^= 1
     try Data(bytes).write(to: URL(fileURLWithPath: path))
     here.place.give(path)
     let wrong = try here.place.run("cache", "verify")
     #expect(wrong.status == 65)
-    #expect(wrong.text.hasPrefix("tree of the image with last layer \(layer): damaged\n"))
+    #expect(wrong.text.hasPrefix(line))
     let mended = try here.place.run("cache", "verify", "--remove", "--format", "json")
-    #expect(try here.json(mended)["damagedTrees"] as? [String] == [layer])
+    #expect(try here.json(mended)[listed.member] as? [String] == [listed.layer])
     #expect(try here.place.run("cache", "verify").text.hasSuffix(": all right\n"))
     #expect(!here.place.exists(path))
-    expect(try here.place.run("ls", here.reference), is: .success(files))
+    expect(try here.place.run("ls", here.reference), is: .success(Self.files))
     #expect(here.place.exists(path))
   }
-
-  // MARK: prune and remove
 
   @Test(arguments: Role.all)
   func `what is mounted stays, and goes afterwards`(_ role: Role) throws {

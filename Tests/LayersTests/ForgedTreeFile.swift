@@ -27,7 +27,7 @@ func mapTree(_ bytes: [UInt8], key: Digest, layerCount: Int? = nil) throws -> Me
 }
 
 /// A tree file that is taken apart, changed and given a right checksum again.
-struct ForgedTreeFile {
+struct ForgedTreeFile: ForgedFlatFile {
   var bytes: [UInt8]
 
   /// Where the head's fixed fields are.
@@ -41,42 +41,11 @@ struct ForgedTreeFile {
     static let arrays = 76 + 4 + 71
   }
 
-  enum Section: Int, CaseIterable {
+  enum Section: Int, ForgedSection {
     case nodes, children, segments, bytes, warnings
 
     var stride: Int { [88, 12, 24, 1, 1][rawValue] }
-    var offsetField: Int { Field.arrays + rawValue * 16 }
-    var countField: Int { offsetField + 8 }
-  }
-
-  func number(at offset: Int) -> UInt64 {
-    (0..<8).reduce(0) { $0 | UInt64(bytes[offset + $1]) << (8 * UInt64($1)) }
-  }
-
-  mutating func set(_ value: some FixedWidthInteger, at offset: Int) {
-    withUnsafeBytes(of: value.littleEndian) {
-      bytes.replaceSubrange(offset..<(offset + $0.count), with: $0)
-    }
-  }
-
-  /// The range of a section, if it lies in the file.
-  func range(_ section: Section) -> Range<Int>? {
-    let (offset, count) = (number(at: section.offsetField), number(at: section.countField))
-    let (size, overflow) = count.multipliedReportingOverflow(by: UInt64(section.stride))
-    guard !overflow, offset <= UInt64(bytes.count), size <= UInt64(bytes.count) - offset else {
-      return nil
-    }
-    return Int(offset)..<Int(offset + size)
-  }
-
-  /// Makes the checksum right again, as long as the arrays can be found.
-  mutating func seal() {
-    var covered = Array(bytes[40..<4096])
-    for section in Section.allCases {
-      guard let range = range(section) else { return }
-      covered += bytes[range]
-    }
-    bytes.replaceSubrange(8..<40, with: sha256(covered).bytes)
+    static var arrays: Int { Field.arrays }
   }
 }
 
