@@ -4,13 +4,14 @@ import ArgumentParser
 import FileTree
 import Layers
 
-struct CatCommand: AsyncParsableCommand {
+struct CatCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat",
     abstract: "Write the bytes of files to standard output."
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
 
   @Argument(help: ArgumentHelp("Paths in the image.", valueName: "path"))
   var paths: [String]

@@ -6,13 +6,14 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct DumpCommand: AsyncParsableCommand {
+struct DumpCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "dump",
     abstract: "Print every name of an image with all its attributes, one line each."
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
 
   @Flag(help: "Leave out the digests of the files' contents, so that nothing is decoded.")
   var noContent = false

@@ -5,13 +5,14 @@ import FileTree
 import FlatArrays
 import Layers
 
-struct ListCommand: AsyncParsableCommand {
+struct ListCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "ls",
     abstract: "List a directory of an image, without mounting it."
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
 
   @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
   var path = "/"

@@ -8,7 +8,7 @@ import ImageStore
 import Layers
 import SystemPackage
 
-struct MaterializeCommand: AsyncParsableCommand {
+struct MaterializeCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "materialize",
     abstract: "Write an image as an ext4 file system.",
@@ -20,7 +20,8 @@ struct MaterializeCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
 
   @Argument(
     help: ArgumentHelp("The file to write; with --device a block device.", valueName: "output")

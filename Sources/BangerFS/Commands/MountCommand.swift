@@ -9,7 +9,7 @@ import OCISpec
 import TreeMount
 import Threading
 
-struct MountCommand: AsyncParsableCommand {
+struct MountCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "mount",
     abstract: "Mount an image read-only.",
@@ -20,7 +20,8 @@ struct MountCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
 
   @Argument(help: ArgumentHelp("An empty directory.", valueName: "mountpoint"))
   var mountpoint: String

@@ -7,7 +7,7 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct SizeCommand: AsyncParsableCommand {
+struct SizeCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "size",
     abstract: "Show how large an image's file system becomes, and what takes the room.",
@@ -17,7 +17,8 @@ struct SizeCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
   @OptionGroup var size: SizeOptions
   @OptionGroup var fileSystem: FileSystemOptions
   @OptionGroup var output: OutputOptions

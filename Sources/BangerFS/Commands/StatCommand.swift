@@ -7,13 +7,14 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct StatCommand: AsyncParsableCommand {
+struct StatCommand: AsyncParsableCommand, TreeCommand {
   static let configuration = CommandConfiguration(
     commandName: "stat",
     abstract: "Show what is known of a file, and which layer put it."
   )
 
-  @OptionGroup var source: TreeOptions
+  @OptionGroup var image: ImageOptions
+  @OptionGroup var additions: AdditionOptions
 
   @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
   var path: String

@@ -3,7 +3,21 @@
 
 import ArgumentParser
 
-struct TreeOptions: ParsableArguments {
-  @OptionGroup var image: ImageOptions
-  @OptionGroup var additions: AdditionOptions
+/// The options of a tree.
+///
+/// No group of options of its own: debug builds of the argument parser check what is in a group five
+/// times for each group around it, at every start.
+struct TreeOptions {
+  let image: ImageOptions
+  let additions: AdditionOptions
+}
+
+/// A command about a tree.
+protocol TreeCommand: ParsableCommand {
+  var image: ImageOptions { get }
+  var additions: AdditionOptions { get }
+}
+
+extension TreeCommand {
+  var source: TreeOptions { TreeOptions(image: image, additions: additions) }
 }
