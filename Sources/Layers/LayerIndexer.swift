@@ -25,10 +25,11 @@ package struct LayerIndexer: ~Copyable {
   private var scanner: TarScanner
   private var mapping: EntryMapping
   private var census = DataCensus()
-  /// `nil` where whoever provides the bytes has hashed them.
-  private var blobHash: DigestHasher?
-  private var tarHash: DigestHasher
-  private var blocks = BlockChecksumBuilder()
+  private var hasher: PieceHasher
+  /// False where whoever provides the bytes has hashed them.
+  private let hashesBlob: Bool
+  /// The last decoded piece, and the one before it.
+  private var pieces = (last: 0, before: 0)
 
   /// Indexes the blob behind `source`.
   ///
@@ -70,8 +71,11 @@ package struct LayerIndexer: ~Copyable {
     decoder = try BlobIndexer(limits: limits.compression)
     scanner = TarScanner(limits: limits.tar)
     mapping = EntryMapping(limits: limits.tree)
-    blobHash = hashesBlob ? DigestHasher(blobDigest.algorithm) : nil
-    tarHash = DigestHasher(diffID?.algorithm ?? .sha256)
+    self.hashesBlob = hashesBlob
+    hasher = PieceHasher(
+      blob: hashesBlob ? DigestHasher(blobDigest.algorithm) : nil,
+      tar: DigestHasher(diffID?.algorithm ?? .sha256)
+    )
   }
 
   private mutating func run(
@@ -80,34 +84,45 @@ package struct LayerIndexer: ~Copyable {
   ) throws(LayersError) -> LayerIndex {
     var failure: LayersError?
     var position = BlobOffset.zero
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Self.readByteCount,
+    // Two, so that one is hashed while the other is filled.
+    let buffers = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: 2 * Self.readByteCount,
       alignment: 16
     )
-    defer { buffer.deallocate() }
+    defer {
+      _ = hasher.finish()
+      buffers.deallocate()
+    }
+    var uses = (last: 0, before: 0)
+    var half = 0
     while true {
+      hasher.wait(for: uses.before)
+      half = 1 - half
+      let buffer = UnsafeMutableRawBufferPointer(
+        rebasing: buffers[half * Self.readByteCount..<(half + 1) * Self.readByteCount]
+      )
       let count = try read(source, at: position, into: buffer)
       if count == 0 { break }
       let piece = UnsafeRawBufferPointer(rebasing: buffer[..<count])
       position = BlobOffset(position.bytes + UInt64(count))
-      blobHash?.update(piece)
-      blocks.update(piece)
+      uses = (hasher.takeStored(piece), uses.last)
       if failure == nil {
         // Hash on to the end: wrong bytes explain everything else.
         do throws(LayersError) {
           try take(piece)
         } catch {
-          if blobHash == nil { throw error }
+          if !hashesBlob { throw error }
           failure = error
         }
       }
       progress(count)
     }
-    if let actual = blobHash?.finalize(), actual != blobDigest {
+    let sums = hasher.finish()
+    if let actual = sums.blob?.finalize(), actual != blobDigest {
       throw .digestMismatch(layer: blobDigest, actual: actual)
     }
     if let failure { throw failure }
-    return try finish(blobByteCount: position.bytes)
+    return try finish(sums, blobByteCount: position.bytes)
   }
 
   private func read(
@@ -125,6 +140,8 @@ package struct LayerIndexer: ~Copyable {
   private mutating func take(_ piece: UnsafeRawBufferPointer) throws(LayersError) {
     var rest = piece
     while true {
+      // All but the last must not be in use any more.
+      hasher.wait(for: pieces.before)
       let decoded: UnsafeRawBufferPointer
       do throws(CompressionError) {
         decoded = try decoder.decode(&rest)
@@ -132,7 +149,7 @@ package struct LayerIndexer: ~Copyable {
         throw .compression(layer: blobDigest, error)
       }
       if decoded.isEmpty { return }
-      tarHash.update(decoded)
+      pieces = (hasher.takeDecoded(decoded), pieces.last)
       try scan(decoded)
     }
   }
@@ -164,7 +181,10 @@ package struct LayerIndexer: ~Copyable {
     }
   }
 
-  private mutating func finish(blobByteCount: UInt64) throws(LayersError) -> LayerIndex {
+  private mutating func finish(
+    _ sums: PieceHasher.Sums,
+    blobByteCount: UInt64
+  ) throws(LayersError) -> LayerIndex {
     let seekTable: SeekTable
     do throws(CompressionError) {
       seekTable = try decoder.finish()
@@ -176,17 +196,19 @@ package struct LayerIndexer: ~Copyable {
     } catch {
       throw .tar(layer: blobDigest, path: scanner.pathUnderWay, error)
     }
-    let actual = tarHash.finalize()
+    let actual = sums.tar.finalize()
     if let diffID, actual != diffID {
       throw .diffIDMismatch(layer: blobDigest, expected: diffID, actual: actual)
     }
+    var blocks = sums.blocks
     blocks.finish()
-    return try index(seekTable, diffID: actual, blobByteCount: blobByteCount)
+    return try index(seekTable, actual, blocks.checksums, blobByteCount: blobByteCount)
   }
 
   private mutating func index(
     _ seekTable: SeekTable,
-    diffID: Digest,
+    _ diffID: Digest,
+    _ checksums: [UInt32],
     blobByteCount: UInt64
   ) throws(LayersError) -> LayerIndex {
     let table: LayerTable
@@ -207,7 +229,7 @@ package struct LayerIndexer: ~Copyable {
       table: table,
       points: FlatArray(seekTable.points),
       windows: FlatArray(seekTable.windows),
-      blockChecksums: FlatArray(blocks.checksums),
+      blockChecksums: FlatArray(checksums),
       warnings: warnings
     )
   }

@@ -11,6 +11,7 @@ package struct BlobIndexer: ~Copyable, Sendable {
   /// Room for decoded bytes: enough that calls are rare, little enough to stay in a core's cache.
   private static let pieceByteCount = 256 << 10
   private static let historyByteCount = InflateEngine.windowByteCount
+  private static let roomByteCount = historyByteCount + 2 * pieceByteCount
 
   private let limits: CompressionLimits
   private var codec: Codec?
@@ -19,8 +20,10 @@ package struct BlobIndexer: ~Copyable, Sendable {
   private var probe: WindowProbe
   /// The first bytes, until they tell the codec; then they are decoded before all others.
   private var head: [UInt8] = []
-  /// Decoded bytes: those of earlier pieces, which are the window, then the current piece.
-  private let decoded: HeapBytes
+  /// Two rooms for decoded bytes, used in turn: those of earlier pieces, which are the window, then the
+  /// current piece.
+  private let rooms: HeapBytes
+  private var room = 0
   private var filled = 0
   private var position = TarOffset.zero
   private var memberStart = TarOffset.zero
@@ -40,20 +43,21 @@ package struct BlobIndexer: ~Copyable, Sendable {
     self.stream = stream
     self.recorder = recorder
     self.probe = probe
-    decoded = HeapBytes(byteCount: BlobIndexer.historyByteCount + 2 * BlobIndexer.pieceByteCount)
+    rooms = HeapBytes(byteCount: 2 * BlobIndexer.roomByteCount)
   }
 
   /// Takes compressed bytes from the front of `rest`, and returns the next decoded piece.
   ///
   /// Call it again with what is left of `rest` until the piece is empty: then `rest` is used up and
-  /// the next bytes are due. A piece is valid until the next call.
+  /// the next bytes are due. A piece is valid until another one was returned and a third is asked for:
+  /// so there is time to hash it meanwhile.
   ///
   /// - Throws: what is wrong with the blob; the pass cannot go on after that.
   package mutating func decode(
     _ rest: inout UnsafeRawBufferPointer
   ) throws(CompressionError) -> UnsafeRawBufferPointer {
     if codec == nil { try sniff(&rest) }
-    guard codec != nil else { return UnsafeRawBufferPointer(decoded.slice(0..<0)) }
+    guard codec != nil else { return UnsafeRawBufferPointer(decoded(0..<0)) }
     makeRoom()
     let start = filled
     if !head.isEmpty { try decodeHead() }
@@ -61,7 +65,7 @@ package struct BlobIndexer: ~Copyable, Sendable {
     if let met = limits.exceeded(decoded: position.bytes, stored: stream.position.bytes) {
       throw .tooLarge(met.bound, limit: met.limit, at: stream.position)
     }
-    return UnsafeRawBufferPointer(decoded.slice(start..<filled))
+    return UnsafeRawBufferPointer(decoded(start..<filled))
   }
 
   /// Ends the pass after the blob's last byte; nothing may be pushed afterwards.
@@ -109,12 +113,20 @@ package struct BlobIndexer: ~Copyable, Sendable {
     }
   }
 
-  /// Keeps the window and moves it to the front when the room behind it is short.
+  /// Moves the window to the front of the other room when what is left of this one is short.
   private mutating func makeRoom() {
-    guard decoded.bytes.count - filled < BlobIndexer.pieceByteCount else { return }
+    guard BlobIndexer.roomByteCount - filled < BlobIndexer.pieceByteCount else { return }
     let kept = min(filled, BlobIndexer.historyByteCount)
-    decoded.bytes.copyMemory(from: UnsafeRawBufferPointer(decoded.slice(filled - kept..<filled)))
+    let window = UnsafeRawBufferPointer(decoded(filled - kept..<filled))
+    room = 1 - room
+    decoded(0..<kept).copyMemory(from: window)
     filled = kept
+  }
+
+  /// A part of the room in use.
+  private func decoded(_ range: Range<Int>) -> UnsafeMutableRawBufferPointer {
+    let start = room * BlobIndexer.roomByteCount
+    return rooms.slice(start + range.lowerBound..<start + range.upperBound)
   }
 
   private mutating func decodeHead() throws(CompressionError) {
@@ -133,13 +145,13 @@ package struct BlobIndexer: ~Copyable, Sendable {
   private mutating func fill(
     from input: inout UnsafeRawBufferPointer
   ) throws(CompressionError) {
-    while filled < decoded.bytes.count {
+    while filled < BlobIndexer.roomByteCount {
       let wish = recorder.distanceToWish(at: position)
-      var room = decoded.slice(filled..<decoded.bytes.count)
-      let (before, free) = (input, room.count)
-      let event = try stream.step(&input, into: &room, until: .boundary(after: wish))
-      filled += free - room.count
-      position.bytes += UInt64(free - room.count)
+      var rest = decoded(filled..<BlobIndexer.roomByteCount)
+      let (before, free) = (input, rest.count)
+      let event = try stream.step(&input, into: &rest, until: .boundary(after: wish))
+      filled += free - rest.count
+      position.bytes += UInt64(free - rest.count)
       if probe.isActive {
         try feedProbe(UnsafeRawBufferPointer(rebasing: before[..<(before.count - input.count)]))
       }
@@ -173,7 +185,7 @@ package struct BlobIndexer: ~Copyable, Sendable {
   private var window: UnsafeRawBufferPointer {
     let inMember = position.distance(from: memberStart) ?? 0
     let count = Int(min(inMember, UInt64(BlobIndexer.historyByteCount)))
-    return UnsafeRawBufferPointer(decoded.slice(filled - count..<filled))
+    return UnsafeRawBufferPointer(decoded(filled - count..<filled))
   }
 
   private mutating func feedProbe(
