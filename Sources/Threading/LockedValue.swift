@@ -1,5 +1,5 @@
-// A value in memory of its own, and the mutex that guards it: what Monitor and, under the thread
-// sanitizer, Mutex are made of. Source: pthread_mutex_init(3).
+// A value in memory of its own, and the mutex that guards it: what Monitor and Mutex are made
+// of. Source: pthread_mutex_init(3).
 
 import Glibc
 
