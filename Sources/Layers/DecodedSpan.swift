@@ -17,23 +17,27 @@ final class DecodedSpan: Sendable {
   private let state: Mutex<State>
 
   private struct State: ~Copyable, Sendable {
-    nonisolated(unsafe) let bytes: UnsafeMutableRawBufferPointer
+    let memory: SpanMemory
+    private let pool: SpanMemoryPool
     var decodedCount = 0
     /// Present from the first read until the span is complete.
     var decoder: PooledDecoder?
     /// Kept, so that many readers of a broken span find out once.
     var failure: LayersError?
 
-    init(byteCount: Int) {
-      bytes = .allocate(byteCount: max(byteCount, 1), alignment: 16)
+    init(byteCount: Int, from pool: SpanMemoryPool) {
+      memory = pool.take(byteCount: byteCount)
+      self.pool = pool
     }
 
-    deinit { bytes.deallocate() }
+    deinit { pool.putBack(memory) }
+
+    var bytes: UnsafeMutableRawBufferPointer { memory.bytes }
   }
 
-  init(_ span: LayerSpan) {
+  init(_ span: LayerSpan, in pool: SpanMemoryPool) {
     self.span = span
-    state = Mutex(State(byteCount: span.byteCount))
+    state = Mutex(State(byteCount: span.byteCount, from: pool))
   }
 
   /// Copies the span's bytes from `offset` on, decoding them first where that is still to do.

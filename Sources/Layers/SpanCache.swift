@@ -28,6 +28,7 @@ package final class SpanCache: Sendable {
     var clock: UInt64 = 0
   }
 
+  private let memory = SpanMemoryPool()
   /// What decodes them, while nobody does.
   let idleDecoders = IdleDecoders()
   private let byteLimit: Int
@@ -56,8 +57,10 @@ package final class SpanCache: Sendable {
     if let span = span(key) { return span }
     return state.withLock { state in
       if let entry = state.entries[key] { return entry.span }
-      let span = DecodedSpan(make())
-      evict(&state, toFit: span.span.byteCount)
+      let wanted = make()
+      // First, so that the new one takes the memory of an old one.
+      evict(&state, toFit: wanted.byteCount)
+      let span = DecodedSpan(wanted, in: memory)
       state.entries[key] = Entry(span: span, lastUse: state.clock)
       state.byteCount += span.span.byteCount
       return span

@@ -145,6 +145,44 @@ struct SpanCacheTests {
   }
 }
 
+struct SpanMemoryTests {
+  @Test func `memory that was put back is taken again by whom it suits`() {
+    let pool = SpanMemoryPool()
+    let memory = pool.take(byteCount: SpanMemoryPool.unit + 1)
+    #expect(memory.bytes.count == 2 * SpanMemoryPool.unit)
+    pool.putBack(memory)
+    #expect(pool.byteCount == 2 * SpanMemoryPool.unit)
+    #expect(pool.take(byteCount: SpanMemoryPool.unit) !== memory)
+    #expect(pool.take(byteCount: 2 * SpanMemoryPool.unit) === memory)
+    #expect(pool.byteCount == 0)
+    #expect(pool.take(byteCount: 0).bytes.count == SpanMemoryPool.unit)
+  }
+
+  @Test func `what nobody uses is bounded, and the oldest goes`() {
+    let pool = SpanMemoryPool()
+    let memories = (0..<10).map { _ in pool.take(byteCount: 1 << 20) }
+    memories.forEach(pool.putBack)
+    #expect(pool.byteCount == SpanMemoryPool.byteLimit)
+    let kept = (0..<8).map { _ in pool.take(byteCount: 1 << 20) }
+    #expect(kept.allSatisfy { taken in memories[2...].contains { $0 === taken } })
+    // More than all of the room, from a span that was made whole: gone at once.
+    let largest = pool.take(byteCount: SpanMemoryPool.byteLimit + 1)
+    pool.putBack(largest)
+    #expect(pool.byteCount == 0)
+  }
+
+  @Test func `a span gives its memory back when the last who has it is done`() {
+    let pool = SpanMemoryPool()
+    var span: DecodedSpan? = DecodedSpan(
+      LayerSpan(start: .zero, byteCount: 1, point: point(0)),
+      in: pool
+    )
+    #expect(span != nil && pool.byteCount == 0)
+    span = nil
+    #expect(pool.byteCount == SpanMemoryPool.unit)
+  }
+}
+
 struct BlockChecksumTests {
   @Test(arguments: [0, 1, 65535, 65536, 65537, 200_000])
   func `each block has its checksum however the bytes arrive`(byteCount: Int) {
