@@ -64,7 +64,10 @@ struct DiskMaker: Sendable {
         from: mount.path,
         to: path,
         options: options,
-        isSourceSound: { mount.readFailure == nil },
+        releaseSource: {
+          mount.release()
+          return mount.readFailure == nil
+        },
         progress: BuildProgress(progress).show
       )
       progress.end()

@@ -1,6 +1,7 @@
 // A mount for this process's own use, in a directory of its own below the cache. It goes with the
 // command; what a killed command left is cleared by the next one.
 
+import Dispatch
 import FuseServer
 import Glibc
 import Layers
@@ -14,6 +15,7 @@ final class PrivateMount: Sendable {
   private let session: FuseSession
   private let directoryDescriptor: Int32
   private let failure: FirstFailure
+  private let isRemoved = Mutex(false)
 
   /// The first read that failed: mkfs.ext4 only knows that there was one.
   private final class FirstFailure: Sendable {
@@ -60,13 +62,22 @@ final class PrivateMount: Sendable {
 
   var requestCounts: [String: UInt64] { session.requestCounts }
 
-  /// Unmounts, and removes the directory.
+  /// Begins to unmount, beside whatever else there is to do: the kernel has an image's worth of pages to
+  /// free.
+  func release() {
+    DispatchQueue.global().async { self.end() }
+  }
+
+  /// Unmounts, and removes the directory; returns when that is done, whoever began it.
   ///
   /// Whatever ends the command calls this.
   func end() {
     session.stop()
     _ = session.waitUntilEnded()
-    Self.remove(path, directoryDescriptor)
+    isRemoved.withLock { isRemoved in
+      if !isRemoved { Self.remove(path, directoryDescriptor) }
+      isRemoved = true
+    }
   }
 
   // MARK: The directory

@@ -10,7 +10,7 @@ struct Ext4Build: Sendable {
   let tree: Tree
   let geometry: Ext4Geometry
   let options: Ext4Options
-  let isSourceSound: @Sendable () -> Bool
+  let releaseSource: @Sendable () -> Bool
   let progress: @Sendable (Ext4Progress) -> Void
 
   private static let pollInterval = Duration.milliseconds(200)
@@ -19,14 +19,14 @@ struct Ext4Build: Sendable {
     try await reporting(.copying) { () async throws(Ext4Error) in
       try await makeFileSystem(from: source)
     }
-    let (corrected, joinedLinks) = try await reporting(.correcting) {
-      () async throws(Ext4Error) in try await correct()
+    let correction = try await reporting(.correcting) { () async throws(Ext4Error) in
+      try await correct()
     }
-    try await reporting(.checking) { () async throws(Ext4Error) in try await image.check() }
+    try await reporting(.checking) { () async throws(Ext4Error) in try await check(correction) }
     return try await reporting(.finishing) { () async throws(Ext4Error) in
       var result = try image.result()
-      result.correctedInodeCount = corrected
-      result.joinedLinkCount = joinedLinks
+      result.correctedInodeCount = correction?.count ?? 0
+      result.joinedLinkCount = correction?.joinedLinkCount ?? 0
       try image.publish()
       return result
     }
@@ -47,7 +47,7 @@ struct Ext4Build: Sendable {
       exactly: invocation.arguments,
       environment: invocation.environment
     )
-    guard isSourceSound() else { throw .sourceFailed }
+    guard releaseSource() else { throw .sourceFailed }
     if output.status == .exited(0), output.standardError.isEmpty { return }
     if output.errorText.contains("Could not allocate") {
       throw .imageFull(message: output.errorText)
@@ -55,10 +55,17 @@ struct Ext4Build: Sendable {
     throw image.failure(of: image.tools.mkfs, output)
   }
 
-  /// Compares, corrects, and compares again.
-  ///
-  /// - Returns: How many inodes were corrected, and how many names of links were joined.
-  private func correct() async throws(Ext4Error) -> (Int, Int) {
+  /// What was corrected after mkfs.ext4.
+  private struct Correction {
+    /// How many inodes.
+    var count: Int
+    /// How many names of links were joined.
+    var joinedLinkCount: Int
+    var numbering: InodeNumbering
+  }
+
+  /// Compares, and corrects where there is something to correct.
+  private func correct() async throws(Ext4Error) -> Correction? {
     let reader = try reader()
     let firstFree = InodeNumbering.lostAndFound + (reader.superblock.hasOrphanFile ? 2 : 1)
     let numbering = try InodeNumbering(of: tree, firstFree: firstFree)
@@ -66,11 +73,25 @@ struct Ext4Build: Sendable {
     var batch = try BatchFile(in: image.work)
     try before.forEachCorrection { (correction) throws(Ext4Error) in try batch.append(correction) }
     try batch.finish(joining: LinkJoining(of: tree, numbering: numbering, in: reader))
-    if batch.isEmpty { return (0, 0) }
+    if batch.isEmpty { return nil }
     try await proveNumbering(last: numbering.last, inodeCount: reader.superblock.inodeCount)
     _ = try await runDebugfs(WorkDirectory.batchName, writing: true)
-    try expectNoCorrection(numbering.joined())
-    return (batch.correctionCount, numbering.splitLinkCount)
+    return Correction(
+      count: batch.correctionCount,
+      joinedLinkCount: numbering.splitLinkCount,
+      numbering: numbering.joined()
+    )
+  }
+
+  /// Compares again what was corrected, while e2fsck reads the same file.
+  private func check(_ correction: Correction?) async throws(Ext4Error) {
+    async let comparison = Self.result { () async throws(Ext4Error) in
+      if let correction { try expectNoCorrection(correction.numbering) }
+    }
+    let check = await Self.result { () async throws(Ext4Error) in try await image.check() }
+    // In this order: e2fsck knows less of what is wrong.
+    try await comparison.get()
+    try check.get()
   }
 
   private func expectNoCorrection(_ numbering: InodeNumbering) throws(Ext4Error) {

@@ -60,8 +60,9 @@ package struct Ext4Builder: Sendable {
   /// The file appears under its name when it is complete and checked, and replaces a regular file
   /// there. After an error or a cancellation nothing is left behind.
   ///
-  /// `isSourceSound` is asked when all has been copied: a directory that failed a read is no source to
-  /// rely on, even where the read was tried again with success. `progress` is called from any thread, a
+  /// `releaseSource` is called when all has been copied, and nothing is read from `source` any more. It
+  /// tells whether the source can be relied on: not a directory that failed a read, even where the read
+  /// was tried again with success. `progress` is called from any thread, a
   /// few times a second and at each change of phase.
   ///
   /// - Returns: What the finished file is like.
@@ -71,7 +72,7 @@ package struct Ext4Builder: Sendable {
     from source: FilePath,
     to output: FilePath,
     options: Ext4Options,
-    isSourceSound: @escaping @Sendable () -> Bool = { true },
+    releaseSource: @escaping @Sendable () -> Bool = { true },
     progress: @escaping @Sendable (Ext4Progress) -> Void = { _ in }
   ) async throws(Ext4Error) -> Ext4Result {
     let numbering = try InodeNumbering(of: tree)
@@ -87,7 +88,7 @@ package struct Ext4Builder: Sendable {
         tree: tree,
         geometry: geometry,
         options: options,
-        isSourceSound: isSourceSound,
+        releaseSource: releaseSource,
         progress: progress
       )
       return try await run.perform(from: source)

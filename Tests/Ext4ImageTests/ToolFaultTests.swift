@@ -231,7 +231,7 @@ import Testing
           from: FilePath(source.path),
           to: FilePath(directory.appendingPathComponent("o").path),
           options: Ext4Options(),
-          isSourceSound: { false }
+          releaseSource: { false }
         )
       }
       #expect(try names(in: directory) == [])
