@@ -5,13 +5,16 @@
 import CFuse3
 import Glibc
 
-/// What pushes bytes into the kernel's cache, on a thread of its own, while a session serves.
+/// What pushes bytes into the kernel's cache, on threads of its own, while a session serves.
 ///
 /// Nothing may depend on it: whatever is not pushed is asked for.
 package protocol CachePusher: Sendable {
+  /// How many threads call `push`.
+  var threadCount: Int { get }
+
   /// Pushes until `stop` is called, or for as long as there is something to push.
   ///
-  /// Holds no lock that an answer to a READ needs while it calls `cache`: the kernel may make it wait
+  /// Called by all threads at once. Holds no lock that an answer to a READ needs while it calls `cache`: the kernel may make it wait
   /// for a READ of the same page. May touch paths below the mountpoint, for the session serves.
   func push(to cache: KernelCache)
 

@@ -46,7 +46,7 @@ package final class FuseSession: Sendable {
 
   private struct Pushing {
     let pusher: any CachePusher
-    let thread: NativeThread
+    let threads: [NativeThread]
   }
 
   /// Mounts `fileSystem` at the directory `path` and starts to serve it.
@@ -88,16 +88,19 @@ package final class FuseSession: Sendable {
     }
   }
 
-  /// Without the thread everything works, only slower.
+  /// Without the threads, or with fewer, everything works, only slower.
   private static func start(_ pusher: (any CachePusher)?, _ connection: Connection) -> Pushing? {
     guard let pusher else { return nil }
+    let cache = KernelCache(connection: connection)
+    var threads: [NativeThread] = []
     do throws(FuseError) {
-      let cache = KernelCache(connection: connection)
-      let thread = try NativeThread.start(named: "fuse-push") { pusher.push(to: cache) }
-      return Pushing(pusher: pusher, thread: thread)
+      for index in 0..<pusher.threadCount {
+        threads.append(try .start(named: "fuse-push-\(index)") { pusher.push(to: cache) })
+      }
     } catch {
-      return nil
+      // Those that there are do it.
     }
+    return Pushing(pusher: pusher, threads: threads)
   }
 
   private static func startThreads(
@@ -178,7 +181,7 @@ package final class FuseSession: Sendable {
     // First, while READs are answered that it may wait for.
     if let pushing {
       pushing.pusher.stop()
-      pushing.thread.join()
+      pushing.threads.forEach { $0.join() }
     }
     switch loopEnd {
     case nil, .stopped:

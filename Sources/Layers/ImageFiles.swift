@@ -5,6 +5,12 @@ import FlatArrays
 import Offsets
 package import SeekableCompression
 
+/// Bytes of a layer that are decoded as one: who wants several of them waits for one decoder.
+package struct DecodedStretch: Hashable, Sendable {
+  fileprivate let layer: Int
+  fileprivate let number: Int
+}
+
 /// A tree with its files' bytes.
 ///
 /// Usable from any thread.
@@ -59,6 +65,13 @@ package struct ImageFiles: Sendable {
     }
     return try readSparse(file, at: offset, into: wanted, from: layer, decoding: decoding)
       ? count : nil
+  }
+
+  /// What is decoded together with the byte at `offset` of a regular file.
+  package func stretch(of file: Node, at offset: UInt64) -> DecodedStretch {
+    let layer = Int(file.layer)
+    let start = TarOffset(file.data.bytes + offset)
+    return DecodedStretch(layer: layer, number: layers[layer].stretch(at: start))
   }
 
   private func readSparse(

@@ -29,4 +29,12 @@ enum LayerBytes: Sendable {
       throw .scratchEndsEarly(at: offset)
     }
   }
+
+  /// The number of the stretch that `offset` is decoded with; a scratch file is one, as nothing of it is.
+  func stretch(at offset: TarOffset) -> Int {
+    switch self {
+    case .blob(let reader): reader.stretch(at: offset)
+    case .scratch: 0
+    }
+  }
 }

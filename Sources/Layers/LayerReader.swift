@@ -111,6 +111,9 @@ struct LayerReader: Sendable {
     return true
   }
 
+  /// The number of the span that holds `offset`, which must lie in the stream.
+  func stretch(at offset: TarOffset) -> Int { (copyRoute ?? route).spans.number(at: offset) }
+
   /// Reads through the copy, and where that is damaged, through the blob: slow, but right.
   private func readSome(
     at offset: TarOffset,

@@ -1,8 +1,6 @@
 // Pushes files into the kernel's page cache ahead of a reader that takes them in the tree's order, so that
-// it finds everything there and need not ask. What costs is not bytes but round trips.
-//
-// The kernel does not say what it finds in its cache. So now and then a piece is left out, a mark: the
-// READ that comes for it tells how far the reader is. The pump is at most two windows ahead of it.
+// it finds everything there and need not ask. What costs is not bytes but round trips. What is to be
+// pushed next is found in PumpCourse, by one thread at a time; all decode and push side by side.
 
 import FileTree
 import FlatArrays
@@ -17,31 +15,39 @@ package enum PumpReader: Sendable, Equatable {
   case walker(mountpoint: [UInt8])
   /// Whoever is seen to read one file after the other.
   case anybody
-
-  /// Who reads a file's beginning may not want the rest, and the kernel reads ahead in it by itself.
-  fileprivate var takesWholeFiles: Bool { self != .anybody }
-
-  /// Bytes to be pushed in one go, at first and at most.
-  ///
-  /// A walker will want everything: 32 MiB are tens of milliseconds of its time. Anybody else may stop
-  /// at any moment, so that what is pushed begins with two windows of the kernel's own read-ahead.
-  fileprivate var windows: (first: Int, last: Int) {
-    switch self {
-    case .walker: (32 << 20, 32 << 20)
-    case .anybody: (256 << 10, 8 << 20)
-    }
-  }
 }
 
 package final class Pump: CachePusher {
+  /// One processor is left to the reader; more than four decode more than any reader takes.
+  private static var usualThreadCount: Int {
+    min(max(sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1, 1), 4)
+  }
+
+  package let threadCount: Int
   private let files: ImageFiles
   private let reader: PumpReader
   private let track: Monitor<ReaderTrack>
+  /// Held by the thread that looks for the next batch, also while it waits for the reader.
+  private let turn: Mutex<Turn>
+
+  private struct Turn {
+    var course: PumpCourse?
+    /// The last walk that there was a course for.
+    var lastWalk: UInt32?
+    /// For a walker, whose directories are listed on the way.
+    var paths: DirectoryPaths?
+  }
 
   package init(_ files: ImageFiles, for reader: PumpReader) {
     self.files = files
     self.reader = reader
+    threadCount = Self.usualThreadCount
     track = Monitor(ReaderTrack(mayTurn: reader == .anybody))
+    var turn = Turn()
+    if case .walker(let mountpoint) = reader {
+      turn.paths = DirectoryPaths(of: files.tree, below: mountpoint)
+    }
+    self.turn = Mutex(turn)
   }
 
   /// Takes note of a READ, on the thread that answers it.
@@ -62,62 +68,57 @@ package final class Pump: CachePusher {
       alignment: Int(getpagesize())
     )
     defer { memory.deallocate() }
-    switch reader {
-    case .walker(let mountpoint):
-      var paths = DirectoryPaths(of: files.tree, below: mountpoint)
-      run(from: .start, walk: 0, cache, memory) { DirectoryListing.list(paths.path(of: $0)) }
-    case .anybody:
-      var last: UInt32?
-      while let (start, walk) = waitForWalk(after: last) {
-        // Whoever reads a directory's files has listed it before.
-        run(from: start, walk: walk, cache, memory) { _ in }
-        last = walk
+    while let batch = turn.withLock({ nextBatch(&$0) }) {
+      push(batch, to: cache, memory)
+    }
+  }
+
+  // MARK: What comes next
+
+  /// Waits until there is something to push; `nil` when there never will be.
+  private func nextBatch(_ turn: inout Turn) -> PumpBatch? {
+    while true {
+      if turn.course == nil { turn.course = nextCourse(after: turn.lastWalk) }
+      guard var course = turn.course else { return nil }
+      turn.lastWalk = course.walk
+      if let batch = nextBatch(&course, &turn.paths) {
+        turn.course = course
+        return batch
+      }
+      turn.course = nil
+    }
+  }
+
+  /// The next batch of a course; `nil` at its end, or when the reader turned elsewhere.
+  private func nextBatch(_ course: inout PumpCourse, _ paths: inout DirectoryPaths?) -> PumpBatch? {
+    while true {
+      guard let position = advance(course.walk, to: course.position) else { return nil }
+      switch course.nextStep(readerAt: position, stretchOf: stretch) {
+      case .push(let batch): return batch
+      case .list(let directory):
+        if let path = paths?.path(of: directory) { DirectoryListing.list(path) }
+      case .wait(let mark):
+        guard wait(course.walk, for: mark) else { return nil }
+        course.windowWasUsed()
+      case .end: return nil
       }
     }
+  }
+
+  private func stretch(of piece: Piece) -> DecodedStretch {
+    files.stretch(of: files.tree[NodeID(piece.position.node)], at: piece.position.offset)
   }
 
   /// Waits for somebody who reads in order, and not as the one before.
-  private func waitForWalk(after last: UInt32?) -> (ReadPosition, walk: UInt32)? {
-    track.wait(until: { $0.isStopped || $0.isInOrder && $0.walk != last }) { track in
-      track.isStopped ? nil : (track.position, track.walk)
-    }
-  }
-
-  // MARK: One walk
-
-  /// Pushes what lies behind `start` until the tree ends or the reader turns elsewhere.
-  private func run(
-    from start: ReadPosition,
-    walk: UInt32,
-    _ cache: KernelCache,
-    _ memory: UnsafeMutableRawBufferPointer,
-    list: (NodeID) -> Void
-  ) {
-    var cursor = PieceCursor(files.tree, from: start, takesWholeFiles: reader.takesWholeFiles)
-    var (window, largest) = reader.windows
-    var room = window
-    var mark = start
-    while let piece = cursor.nextPiece() {
-      guard let position = advance(walk, to: piece.position) else { return }
-      if piece.position <= position, piece.position != .start {
-        cursor.skip(behind: position)
-        continue
-      }
-      if case .bytes = piece.content, room <= 0 {
-        guard wait(walk, for: mark) else { return }
-        mark = piece.position
-        window = min(window * 2, largest)
-        room = window
-        continue
-      }
-      switch push(piece, to: cache, memory, list) {
-      case .stored: room -= piece.byteCount
-      case .refused: return
-      case .unknownInode:
-        if case .walker = reader { continue }
-        // The reader has not listed that directory yet.
-        mark = piece.position
-        guard wait(walk, for: mark) else { return }
+  private func nextCourse(after last: UInt32?) -> PumpCourse? {
+    switch reader {
+    case .walker:
+      // One walk is all there is.
+      return last == nil ? PumpCourse(files.tree, from: .start, walk: 0, for: reader) : nil
+    case .anybody:
+      return track.wait(until: { $0.isStopped || $0.isInOrder && $0.walk != last }) { track in
+        if track.isStopped { return nil }
+        return PumpCourse(files.tree, from: track.position, walk: track.walk, for: reader)
       }
     }
   }
@@ -140,40 +141,40 @@ package final class Pump: CachePusher {
     }
   }
 
-  // MARK: One piece
+  // MARK: One batch
+
+  /// Pushes pieces until the reader is among them, or turns elsewhere.
+  private func push(
+    _ batch: PumpBatch,
+    to cache: KernelCache,
+    _ memory: UnsafeMutableRawBufferPointer
+  ) {
+    for piece in batch.pieces {
+      guard let position = advance(batch.walk, to: piece.position), piece.position > position else {
+        return
+      }
+      // Where the reader has not listed the directory yet, its files are decoded at least.
+      if push(piece, to: cache, memory) == .refused { stop() }
+    }
+  }
 
   private func push(
     _ piece: Piece,
     to cache: KernelCache,
-    _ memory: UnsafeMutableRawBufferPointer,
-    _ list: (NodeID) -> Void
+    _ memory: UnsafeMutableRawBufferPointer
   ) -> KernelCache.Outcome {
     let id = NodeID(piece.position.node)
-    let inode = InodeNumber(rawValue: id.inodeNumber)
-    switch piece.content {
-    case .directory:
-      list(id)
-      return .stored
-    case .bytes(let count):
-      let part = UnsafeMutableRawBufferPointer(rebasing: memory[..<count])
-      do throws(LayersError) {
-        let offset = piece.position.offset
-        guard try files.read(files.tree[id], at: offset, into: part) == count else {
-          return .stored
-        }
-        return cache.store(UnsafeRawBufferPointer(part), of: inode, at: offset)
-      } catch {
-        // Whoever reads it is told.
+    let offset = piece.position.offset
+    let part = UnsafeMutableRawBufferPointer(rebasing: memory[..<piece.byteCount])
+    do throws(LayersError) {
+      guard try files.read(files.tree[id], at: offset, into: part) == part.count else {
         return .stored
       }
+      let inode = InodeNumber(rawValue: id.inodeNumber)
+      return cache.store(UnsafeRawBufferPointer(part), of: inode, at: offset)
+    } catch {
+      // Whoever reads it is told.
+      return .stored
     }
-  }
-}
-
-extension Piece {
-  /// What it counts for: the work of pushing the smallest is that of a page.
-  fileprivate var byteCount: Int {
-    guard case .bytes(let count) = content else { return 4096 }
-    return max(count, 4096)
   }
 }

@@ -21,32 +21,34 @@ struct PumpPartsTests {
     .symlink("a/link", to: "big"), .file("b", bytes: 9), .hardLink("c", to: "b"), .fifo("pipe"),
   ]
 
-  private static func piece(_ node: UInt32, _ offset: UInt64, _ content: Piece.Content) -> Piece {
-    Piece(position: ReadPosition(node: node, offset: offset), content: content)
+  private static func piece(_ node: UInt32, _ offset: UInt64, _ count: Int) -> PieceCursor.Item {
+    .piece(Piece(position: ReadPosition(node: node, offset: offset), byteCount: count))
   }
 
-  private static let pieces = [
-    piece(0, 0, .directory), piece(1, 0, .directory), piece(2, 0, .bytes(1 << 20)),
-    piece(2, 1 << 20, .bytes(1 << 20)), piece(2, 2 << 20, .bytes(7)), piece(5, 0, .bytes(9)),
+  private static let items: [PieceCursor.Item] = [
+    .directory(NodeID(0)), .directory(NodeID(1)), piece(2, 0, 1 << 20), piece(2, 1 << 20, 1 << 20),
+    piece(2, 2 << 20, 7), piece(5, 0, 9),
   ]
 
-  private static func rest(of cursor: PieceCursor) -> [Piece] {
+  private static func rest(of cursor: PieceCursor) -> [PieceCursor.Item] {
     var cursor = cursor
-    var pieces: [Piece] = []
-    while let piece = cursor.nextPiece() { pieces.append(piece) }
-    return pieces
+    var items: [PieceCursor.Item] = []
+    while let item = cursor.next() { items.append(item) }
+    return items
   }
 
   @Test func `every byte of every file is in one piece, in the order of a walk`() throws {
     let tree = try Self.tree(Self.members)
     let cursor = PieceCursor(tree, from: .start, takesWholeFiles: true)
-    #expect(Self.rest(of: cursor) == Self.pieces)
+    #expect(Self.rest(of: cursor) == Self.items)
   }
 
   @Test func `or the beginning of every file is`() throws {
     let tree = try Self.tree(Self.members)
     let cursor = PieceCursor(tree, from: .start, takesWholeFiles: false)
-    #expect(Self.rest(of: cursor) == Self.pieces.filter { $0.position.offset == 0 })
+    #expect(
+      Self.rest(of: cursor) == Self.items.enumerated().filter { ![3, 4].contains($0.0) }.map(\.1)
+    )
   }
 
   @Test(arguments: [
@@ -58,11 +60,74 @@ struct PumpPartsTests {
   func `a reader that is ahead is not served what it has`(reader: ReadPosition, left: Int) throws {
     let tree = try Self.tree(Self.members)
     var cursor = PieceCursor(tree, from: .start, takesWholeFiles: true)
-    _ = cursor.nextPiece()
+    _ = cursor.next()
     cursor.skip(behind: reader)
     // Node 0 is the root, which is no file: whoever is there has seen only it.
     let expected = reader.node == 0 ? 1 : left
-    #expect(Self.rest(of: cursor) == Array(Self.pieces[expected...]))
+    #expect(Self.rest(of: cursor) == Array(Self.items[expected...]))
+  }
+
+  // MARK: Courses
+
+  /// A window of a walker, and more: nodes 0 the root, then files of 8 MiB from 1 on, 7 is a directory.
+  private static let large =
+    (1...6).map { LayerMember.file(PathBytes(Array("\($0)".utf8)), bytes: 8 << 20) } + [
+      .directory("d")
+    ]
+
+  private static func batch(_ range: Range<UInt64>) -> PumpCourse.Step {
+    .push(
+      PumpBatch(
+        walk: 3,
+        pieces: range.map { mebibyte in
+          let position = ReadPosition(node: UInt32(1 + mebibyte / 8), offset: (mebibyte % 8) << 20)
+          return Piece(position: position, byteCount: 1 << 20)
+        }
+      )
+    )
+  }
+
+  private static func steps(of course: PumpCourse, reader: [ReadPosition]) -> [PumpCourse.Step] {
+    var (course, reader) = (course, reader)
+    var steps: [PumpCourse.Step] = []
+    repeat {
+      let position = reader.count > 1 ? reader.removeFirst() : reader[0]
+      // Four MiB of a file are decoded together.
+      steps.append(
+        course.nextStep(readerAt: position) {
+          [$0.position.node, UInt32($0.position.offset >> 22)]
+        }
+      )
+      if case .wait = steps.last { course.windowWasUsed() }
+    } while steps.last != .end && steps.count < 100
+    return steps
+  }
+
+  @Test func `a walker is pushed what is decoded together, with a mark after each window`() throws {
+    let walker = PumpReader.walker(mountpoint: [])
+    let course = PumpCourse(try Self.tree(Self.large), from: .start, walk: 3, for: walker)
+    #expect(course.position == .start)
+    let steps = Self.steps(of: course, reader: [.start])
+    // The root counts for a page, so that the first window ends with 32 MiB less that, in the ninth batch.
+    #expect(
+      steps == [.list(.root)] + stride(from: 0, to: 32, by: 4).map { Self.batch($0..<($0 + 4)) }
+        + [.wait(.start), Self.batch(33..<36)]
+        + stride(from: 36, to: 48, by: 4).map { Self.batch($0..<($0 + 4)) }
+        + [.list(NodeID(7)), .end]
+    )
+  }
+
+  @Test func `what a reader has is left out, and so is the rest of its files for anybody`() throws {
+    let tree = try Self.tree(Self.large)
+    let course = PumpCourse(tree, from: ReadPosition(node: 1, offset: 0), walk: 3, for: .anybody)
+    let steps = Self.steps(of: course, reader: [ReadPosition(node: 2, offset: 5)])
+    // 256 KiB are less than a piece, so that the next one is a mark; then it is 512 KiB, and 1 MiB.
+    #expect(
+      steps == [
+        Self.batch(9..<10), .wait(ReadPosition(node: 1, offset: 0)), Self.batch(24..<25),
+        .wait(ReadPosition(node: 3, offset: 0)), Self.batch(40..<41), .list(NodeID(7)), .end,
+      ]
+    )
   }
 
   // MARK: Paths
