@@ -51,6 +51,19 @@ struct PieceCursor {
     return nil
   }
 
+  /// The first piece of each file in a directory, in the order of their nodes.
+  ///
+  /// Not those of files that are elsewhere already, under another name.
+  static func firstPieces(in directory: NodeID, of tree: Tree) -> [Piece] {
+    tree.children(of: tree[directory]).compactMap { child in
+      let node = tree[child.node]
+      guard node.kind == .regular, node.size > 0, !tree.isSparse(node), child.node > directory
+      else { return nil }
+      let position = ReadPosition(node: child.node.index, offset: 0)
+      return Piece(position: position, byteCount: Int(min(node.size, UInt64(pieceByteCount))))
+    }
+  }
+
   private mutating func nextNode() {
     position = ReadPosition(node: position.node + 1, offset: 0)
   }

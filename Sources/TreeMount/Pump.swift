@@ -24,6 +24,8 @@ package final class Pump: CachePusher {
   }
 
   package let threadCount: Int
+  /// Threads that have begun; the first one serves listings, where a reader's are not the pump's own.
+  private let begun = Mutex(0)
   private let files: ImageFiles
   private let reader: PumpReader
   private let track: Monitor<ReaderTrack>
@@ -41,7 +43,7 @@ package final class Pump: CachePusher {
   package init(_ files: ImageFiles, for reader: PumpReader) {
     self.files = files
     self.reader = reader
-    threadCount = Self.usualThreadCount
+    threadCount = Self.usualThreadCount + (reader == .anybody ? 1 : 0)
     track = Monitor(ReaderTrack(mayTurn: reader == .anybody))
     var turn = Turn()
     if case .walker(let mountpoint) = reader {
@@ -58,6 +60,14 @@ package final class Pump: CachePusher {
     track.updateWaking { $0.note(ReadPosition(node: node, offset: offset)) }
   }
 
+  /// Takes note that a directory was listed to its end, on the thread that answers.
+  ///
+  /// Never waits.
+  func note(listed directory: InodeNumber) {
+    guard let node = UInt32(exactly: directory.rawValue - 1) else { return }
+    track.updateWaking { $0.note(listed: node) }
+  }
+
   package func stop() {
     track.update { $0.isStopped = true }
   }
@@ -68,8 +78,28 @@ package final class Pump: CachePusher {
       alignment: Int(getpagesize())
     )
     defer { memory.deallocate() }
-    while let batch = turn.withLock({ nextBatch(&$0) }) {
-      push(batch, to: cache, memory)
+    let number = begun.withLock { begun in
+      begun += 1
+      return begun
+    }
+    if number == 1, reader == .anybody {
+      while let batch = nextListing() { push(batch, to: cache, memory) }
+    } else {
+      while let batch = turn.withLock({ nextBatch(&$0) }) { push(batch, to: cache, memory) }
+    }
+  }
+
+  // MARK: What was listed
+
+  /// Waits for a directory that the reader has listed, and is about to read files of.
+  private func nextListing() -> PumpBatch? {
+    let listing: (NodeID, walk: UInt32)? = track.wait(until: { $0.isStopped || $0.hasListed }) {
+      track in
+      if track.isStopped { return nil }
+      return track.takeListed().map { (NodeID($0), track.walk) }
+    }
+    return listing.map { directory, walk in
+      PumpBatch(walk: walk, pieces: PieceCursor.firstPieces(in: directory, of: files.tree))
     }
   }
 
@@ -143,16 +173,15 @@ package final class Pump: CachePusher {
 
   // MARK: One batch
 
-  /// Pushes pieces until the reader is among them, or turns elsewhere.
+  /// Pushes pieces that are ahead of the reader, until it turns elsewhere.
   private func push(
     _ batch: PumpBatch,
     to cache: KernelCache,
     _ memory: UnsafeMutableRawBufferPointer
   ) {
     for piece in batch.pieces {
-      guard let position = advance(batch.walk, to: piece.position), piece.position > position else {
-        return
-      }
+      guard let position = advance(batch.walk, to: piece.position) else { return }
+      if piece.position <= position, piece.position != .start { continue }
       // Where the reader has not listed the directory yet, its files are decoded at least.
       if push(piece, to: cache, memory) == .refused { stop() }
     }

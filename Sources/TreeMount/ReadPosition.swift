@@ -30,6 +30,8 @@ struct ReaderTrack: Sendable {
   private var fileCount = 0
   /// How far the pump is: a read behind it is not to be expected earlier.
   var pushed = ReadPosition.start
+  /// Directories that were listed whole since, and are about to be read; the oldest first.
+  private var listed: [UInt32] = []
   var isStopped = false
   private let mayTurn: Bool
 
@@ -55,9 +57,27 @@ struct ReaderTrack: Sendable {
       fileCount = 0
       position = read
       pushed = read
+      listed = []
     }
     return isInOrder || wasInOrder || !mayTurn
   }
+
+  /// A reader lists a directory before it reads what is in it, and is further by then where that waits.
+  private static let mostListed = 8
+
+  /// Takes note that a directory was listed to its end, so that the kernel knows all that is in it.
+  ///
+  /// - Returns: Whether somebody may have waited for it.
+  mutating func note(listed directory: UInt32) -> Bool {
+    guard isInOrder, directory > position.node, continues(directory) else { return false }
+    if listed.count == Self.mostListed { listed.removeFirst() }
+    listed.append(directory)
+    return true
+  }
+
+  var hasListed: Bool { !listed.isEmpty }
+
+  mutating func takeListed() -> UInt32? { listed.isEmpty ? nil : listed.removeFirst() }
 
   private func continues(_ node: UInt32) -> Bool {
     if !mayTurn { return true }

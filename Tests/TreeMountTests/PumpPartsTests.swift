@@ -67,6 +67,15 @@ struct PumpPartsTests {
     #expect(Self.rest(of: cursor) == Array(Self.items[expected...]))
   }
 
+  @Test func `of a directory's files the beginnings are taken`() throws {
+    let tree = try Self.tree(Self.members)
+    let pieces = { (node: UInt32) in PieceCursor.firstPieces(in: NodeID(node), of: tree) }
+    let small = Piece(position: ReadPosition(node: 5, offset: 0), byteCount: 9)
+    #expect(pieces(0) == [small, small])
+    #expect(pieces(1) == [Piece(position: ReadPosition(node: 2, offset: 0), byteCount: 1 << 20)])
+    #expect(pieces(2) == [])
+  }
+
   // MARK: Courses
 
   /// A window of a walker, and more: nodes 0 the root, then files of 8 MiB from 1 on, 7 is a directory.
@@ -259,5 +268,27 @@ struct PumpPartsTests {
     #expect(track.isInOrder == reads.isInOrder, "\(reads.name)")
     #expect(wakes == reads.wakes, "\(reads.name)")
     #expect(track.position == ReadPosition(node: reads.node, offset: 0), "\(reads.name)")
+  }
+
+  @Test func `directories count that are listed by who reads in order, just ahead`() {
+    var track = ReaderTrack(mayTurn: true)
+    let isHeededEarly = track.note(listed: 1)
+    #expect(!isHeededEarly)
+    for node: UInt32 in [3, 4, 9] { _ = track.note(ReadPosition(node: node, offset: 0)) }
+    func take(_ count: Int) -> [UInt32?] { (0..<count).map { _ in track.takeListed() } }
+    let isHeeded = [10, 9, 8, 73, 74, 500].map { track.note(listed: $0) }
+    #expect(isHeeded == [true, false, false, true, false, false])
+    #expect(take(3) == [10, 73, nil])
+    // What is pushed is not asked for, however far that is.
+    track.pushed = ReadPosition(node: 400, offset: 0)
+    let isHeededBehind = [400, 464, 465].map { track.note(listed: $0) }
+    #expect(isHeededBehind == [true, true, false])
+    #expect(take(3) == [400, 464, nil])
+    // More than a few are old news.
+    for node: UInt32 in 20..<30 { _ = track.note(listed: node) }
+    #expect(take(9) == Array(22..<30) + [nil])
+    _ = track.note(listed: 20)
+    _ = track.note(ReadPosition(node: 900, offset: 0))
+    #expect(!track.hasListed)
   }
 }
