@@ -62,8 +62,8 @@ package struct Ext4Builder: Sendable {
   ///
   /// `releaseSource` is called when all has been copied, and nothing is read from `source` any more. It
   /// tells whether the source can be relied on: not a directory that failed a read, even where the read
-  /// was tried again with success. `progress` is called from any thread, a
-  /// few times a second and at each change of phase.
+  /// was tried again with success. `progress` is called from any thread, a few times a second and at
+  /// each change of phase.
   ///
   /// - Returns: What the finished file is like.
   /// - Throws: Any `Ext4Error`; `.cancelled` when the task was.

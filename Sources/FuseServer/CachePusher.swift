@@ -14,9 +14,10 @@ package protocol CachePusher: Sendable {
 
   /// Pushes until `stop` is called, or for as long as there is something to push.
   ///
-  /// Called by all threads at once. Holds no lock that an answer to a READ needs while it calls `cache`: the kernel may make it wait
-  /// for a READ of the same page. May touch paths below the mountpoint, for the session serves.
-  func push(to cache: KernelCache)
+  /// Called by each thread, with its number from 0 on. Holds no lock that an answer to a READ needs
+  /// while it calls `cache`: the kernel may make it wait for a READ of the same page. May touch paths
+  /// below the mountpoint, for the session serves.
+  func push(to cache: KernelCache, thread: Int)
 
   /// Makes `push` return soon; called from another thread, before or while it runs.
   func stop()

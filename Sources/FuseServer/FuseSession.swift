@@ -95,7 +95,11 @@ package final class FuseSession: Sendable {
     var threads: [NativeThread] = []
     do throws(FuseError) {
       for index in 0..<pusher.threadCount {
-        threads.append(try .start(named: "fuse-push-\(index)") { pusher.push(to: cache) })
+        threads.append(
+          try .start(named: "fuse-push-\(index)") {
+            pusher.push(to: cache, thread: index)
+          }
+        )
       }
     } catch {
       // Those that there are do it.

@@ -24,8 +24,6 @@ package final class Pump: CachePusher {
   }
 
   package let threadCount: Int
-  /// Threads that have begun; the first one serves listings, where a reader's are not the pump's own.
-  private let begun = Mutex(0)
   private let files: ImageFiles
   private let reader: PumpReader
   private let track: Monitor<ReaderTrack>
@@ -72,17 +70,14 @@ package final class Pump: CachePusher {
     track.update { $0.isStopped = true }
   }
 
-  package func push(to cache: KernelCache) {
+  package func push(to cache: KernelCache, thread: Int) {
     let memory = UnsafeMutableRawBufferPointer.allocate(
       byteCount: PieceCursor.pieceByteCount,
       alignment: Int(getpagesize())
     )
     defer { memory.deallocate() }
-    let number = begun.withLock { begun in
-      begun += 1
-      return begun
-    }
-    if number == 1, reader == .anybody {
+    // A walker lists no directory before the pump has.
+    if thread == 0, reader == .anybody {
       while let batch = nextListing() { push(batch, to: cache, memory) }
     } else {
       while let batch = turn.withLock({ nextBatch(&$0) }) { push(batch, to: cache, memory) }
@@ -181,7 +176,7 @@ package final class Pump: CachePusher {
   ) {
     for piece in batch.pieces {
       guard let position = advance(batch.walk, to: piece.position) else { return }
-      if piece.position <= position, piece.position != .start { continue }
+      if piece.position <= position { continue }
       // Where the reader has not listed the directory yet, its files are decoded at least.
       if push(piece, to: cache, memory) == .refused { stop() }
     }

@@ -61,7 +61,7 @@ struct PumpCourse {
         cursor = behind
         room -= PumpCourse.leastCost
         return .list(id)
-      case .piece(let piece) where piece.position <= reader && piece.position != .start:
+      case .piece(let piece) where piece.position <= reader:
         behind.skip(behind: reader)
         cursor = behind
       case .piece(let piece):

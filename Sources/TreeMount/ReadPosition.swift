@@ -67,9 +67,11 @@ struct ReaderTrack: Sendable {
 
   /// Takes note that a directory was listed to its end, so that the kernel knows all that is in it.
   ///
+  /// Of a reader that takes everything nothing is noted: the pump has listed it before.
+  ///
   /// - Returns: Whether somebody may have waited for it.
   mutating func note(listed directory: UInt32) -> Bool {
-    guard isInOrder, directory > position.node, continues(directory) else { return false }
+    guard mayTurn, isInOrder, directory > position.node, continues(directory) else { return false }
     if listed.count == Self.mostListed { listed.removeFirst() }
     listed.append(directory)
     return true

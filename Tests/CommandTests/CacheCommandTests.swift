@@ -195,6 +195,8 @@ struct CacheCommandTests {
     #expect(here.place.exists(path))
   }
 
+  // MARK: prune and remove
+
   @Test(arguments: Role.all)
   func `what is mounted stays, and goes afterwards`(_ role: Role) throws {
     let here = try pulled(role)

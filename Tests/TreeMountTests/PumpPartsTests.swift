@@ -96,14 +96,13 @@ struct PumpPartsTests {
     )
   }
 
-  private static func steps(of course: PumpCourse, reader: [ReadPosition]) -> [PumpCourse.Step] {
-    var (course, reader) = (course, reader)
+  private static func steps(of course: PumpCourse, reader: ReadPosition) -> [PumpCourse.Step] {
+    var course = course
     var steps: [PumpCourse.Step] = []
     repeat {
-      let position = reader.count > 1 ? reader.removeFirst() : reader[0]
       // Four MiB of a file are decoded together.
       steps.append(
-        course.nextStep(readerAt: position) {
+        course.nextStep(readerAt: reader) {
           [$0.position.node, UInt32($0.position.offset >> 22)]
         }
       )
@@ -116,8 +115,8 @@ struct PumpPartsTests {
     let walker = PumpReader.walker(mountpoint: [])
     let course = PumpCourse(try Self.tree(Self.large), from: .start, walk: 3, for: walker)
     #expect(course.position == .start)
-    let steps = Self.steps(of: course, reader: [.start])
-    // The root counts for a page, so that the first window ends with 32 MiB less that, in the ninth batch.
+    let steps = Self.steps(of: course, reader: .start)
+    // The root counts for a page, so that the 32nd piece is the last of the first window.
     #expect(
       steps == [.list(.root)] + stride(from: 0, to: 32, by: 4).map { Self.batch($0..<($0 + 4)) }
         + [.wait(.start), Self.batch(33..<36)]
@@ -129,7 +128,7 @@ struct PumpPartsTests {
   @Test func `what a reader has is left out, and so is the rest of its files for anybody`() throws {
     let tree = try Self.tree(Self.large)
     let course = PumpCourse(tree, from: ReadPosition(node: 1, offset: 0), walk: 3, for: .anybody)
-    let steps = Self.steps(of: course, reader: [ReadPosition(node: 2, offset: 5)])
+    let steps = Self.steps(of: course, reader: ReadPosition(node: 2, offset: 5))
     // 256 KiB are less than a piece, so that the next one is a mark; then it is 512 KiB, and 1 MiB.
     #expect(
       steps == [
@@ -290,5 +289,12 @@ struct PumpPartsTests {
     _ = track.note(listed: 20)
     _ = track.note(ReadPosition(node: 900, offset: 0))
     #expect(!track.hasListed)
+  }
+
+  @Test func `of a walker no listings are noted`() {
+    var track = ReaderTrack(mayTurn: false)
+    for node: UInt32 in [3, 4, 9] { _ = track.note(ReadPosition(node: node, offset: 0)) }
+    let isHeeded = track.note(listed: 10)
+    #expect(!isHeeded && !track.hasListed)
   }
 }
