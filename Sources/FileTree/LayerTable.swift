@@ -12,6 +12,8 @@ package struct LayerTable: Sendable {
   package let bytes: FlatArray<UInt8>
 
   /// Of a layer without entries.
+  package static var empty: LayerTable { LayerTable() }
+
   init() {
     entries = FlatArray([])
     segments = FlatArray([])
@@ -79,16 +81,10 @@ package struct LayerTable: Sendable {
     }
     guard low < entries.count, entries[low].header == header else { return nil }
     let entry = entries[low]
-    let mark =
-      switch entry.kind {
-      case .whiteout: ".wh."
-      case .opaque: ".wh..wh..opq"
-      default: ""
-      }
-    if mark.isEmpty { return path(of: entry) }
+    guard entry.isMark else { return path(of: entry) }
     let directory = slice(entry.directory).array
     let slash = directory.isEmpty ? [] : [UInt8(ascii: "/")]
-    return directory + slash + Array(mark.utf8) + slice(entry.name).array
+    return directory + slash + markName(of: entry)
   }
 
   package func extendedAttributes(of entry: LayerEntry) -> ExtendedAttributes {

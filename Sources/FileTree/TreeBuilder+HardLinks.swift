@@ -158,13 +158,26 @@ extension TreeBuilder {
     case .found(let found):
       try link(place, to: found.lower, entry)
     case .missing:
-      guard let hidden = try hiddenTarget(of: entry) else {
-        throw failure(of: place, TreeError.hardLinkTargetMissing)
-      }
-      warn(.linkToHiddenTarget, entry)
-      try link(place, to: hidden, entry)
+      try settleMissing(place, position, entry)
     }
     return nil
+  }
+
+  /// Makes a link whose target neither the layer nor those below it have now.
+  private mutating func settleMissing(
+    _ place: Int,
+    _ position: Int,
+    _ entry: LayerEntry
+  ) throws(TreeError) {
+    if let hidden = try hiddenTarget(of: entry) {
+      warn(.linkToHiddenTarget, entry)
+      try link(place, to: hidden, entry)
+    } else if showsMarks {
+      warn(.linkToLowerLayer, entry)
+      own.setNode(try own.addNode(.regular, layer: layer, entry: UInt32(position)), at: place)
+    } else {
+      throw failure(of: place, TreeError.hardLinkTargetMissing)
+    }
   }
 
   /// Gives the layer a name for a file of the layers below.

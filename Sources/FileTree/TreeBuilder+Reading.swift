@@ -126,7 +126,7 @@ extension TreeBuilder {
       entry: entry,
       lower: continues ? lower ?? DraftTree.none : DraftTree.none
     )
-    if own.bytes(of: name).hasPrefix(".wh.") || hiddenDirectories.contains(directory) {
+    if !showsMarks, own.bytes(of: name).hasPrefix(".wh.") || hiddenDirectories.contains(directory) {
       hiddenDirectories.insert(node)
     }
     return node

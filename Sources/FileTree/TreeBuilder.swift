@@ -21,6 +21,8 @@ package struct TreeBuilder {
   let layers: [LayerTable]
   let roles: [LayerRole]
   let lowerLinks: LowerLinkPolicy
+  /// Whether a layer is looked at alone: its marks are files, and what it says of lower layers is told.
+  let showsMarks: Bool
   let limits: TreeLimits
   let paths: PathWalk
   /// The same paths, for telling which links they lead through: counted apart, so that a merge that
@@ -48,26 +50,34 @@ package struct TreeBuilder {
   ///
   /// `roles` says what each layer is; those that it does not reach are an image's own.
   ///
+  /// With `showsMarks` whiteouts and opaque marks are shown, as empty files of the names that an archive
+  /// has for them, and hide nothing; a hard link to a file of a lower layer is shown as an empty file.
+  /// So is looked at one layer, the others being empty tables.
+  ///
   /// - Throws: `TreeError` with the layer and the member's position in its tar stream.
   package static func merge(
     _ layers: [LayerTable],
     lowerLinks: LowerLinkPolicy = .replace,
     roles: [LayerRole] = [],
-    limits: TreeLimits = TreeLimits()
+    limits: TreeLimits = TreeLimits(),
+    showsMarks: Bool = false
   ) throws(TreeError) -> MergedTree {
     var builder = try TreeBuilder(
       layers: layers,
       lowerLinks: lowerLinks,
       roles: roles,
-      limits: limits
+      limits: limits,
+      showsMarks: showsMarks
     )
     for index in layers.indices {
       try builder.apply(UInt16(index))
     }
-    return MergedTree(
-      tree: try TreeFlattening.flatten(builder.merged, layers: layers),
-      warnings: builder.warnings
+    let tree = try TreeFlattening.flatten(
+      builder.merged,
+      layers: builder.layers,
+      showsMarks: showsMarks
     )
+    return MergedTree(tree: tree, warnings: builder.warnings)
   }
 
   /// Before the first layer.
@@ -76,16 +86,22 @@ package struct TreeBuilder {
     lowerLinks: LowerLinkPolicy,
     roles: [LayerRole],
     limits: TreeLimits,
+    showsMarks: Bool = false,
     watching path: [UInt8]? = nil
   ) throws(TreeError) {
     // A node keeps its layer in 16 bits.
     guard layers.count < Int(UInt16.max) else { throw .treeTooLarge }
-    self.layers = layers
+    self.showsMarks = showsMarks
+    var tables = layers
+    if showsMarks {
+      for number in tables.indices { tables[number] = try tables[number].showingMarks() }
+    }
+    self.layers = tables
     self.lowerLinks = lowerLinks
     self.roles = roles
     self.limits = limits
     watch = path.map { PathWatch(path: $0, layerCount: layers.count) }
-    let pools = layers.map(\.bytes) + (watch.map { [$0.pool] } ?? [])
+    let pools = tables.map(\.bytes) + (watch.map { [$0.pool] } ?? [])
     paths = PathWalk(pools: pools, budget: LinkBudget(limits))
     watchedPaths = PathWalk(pools: pools, budget: LinkBudget(limits))
     merged = DraftTree(pools: pools, limits: limits)
@@ -96,7 +112,7 @@ package struct TreeBuilder {
     layer = index
     role = roles.indices.contains(Int(index)) ? roles[Int(index)] : .image
     table = layers[Int(index)]
-    let hiding = table.entries.filter { $0.kind == .whiteout || $0.kind == .opaque }
+    let hiding = table.entries.filter(\.isMark)
     if !hiding.isEmpty {
       // Whiteouts act before any entry, but go where the layer's own links lead: read it twice.
       try read(over: DraftTree.none)

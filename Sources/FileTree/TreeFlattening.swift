@@ -7,6 +7,7 @@ import Offsets
 struct TreeFlattening {
   private let draft: DraftTree
   private let layers: [LayerTable]
+  private let showsMarks: Bool
 
   private var nodes: [Node] = []
   private var children: [Child] = []
@@ -19,8 +20,12 @@ struct TreeFlattening {
   /// The draft nodes of `children`, place by place, until they have numbers.
   private var draftChildren: [UInt32] = []
 
-  static func flatten(_ draft: DraftTree, layers: [LayerTable]) throws(TreeError) -> Tree {
-    var flattening = TreeFlattening(draft: draft, layers: layers)
+  static func flatten(
+    _ draft: DraftTree,
+    layers: [LayerTable],
+    showsMarks: Bool
+  ) throws(TreeError) -> Tree {
+    var flattening = TreeFlattening(draft: draft, layers: layers, showsMarks: showsMarks)
     try flattening.run()
     return Tree(
       nodes: FlatArray(flattening.nodes),
@@ -30,9 +35,10 @@ struct TreeFlattening {
     )
   }
 
-  private init(draft: DraftTree, layers: [LayerTable]) {
+  private init(draft: DraftTree, layers: [LayerTable], showsMarks: Bool) {
     self.draft = draft
     self.layers = layers
+    self.showsMarks = showsMarks
     numbers = [UInt32](repeating: DraftTree.none, count: draft.nodes.count)
     nodes.reserveCapacity(draft.nodes.count)
     children.reserveCapacity(draft.names.count)
@@ -86,12 +92,14 @@ struct TreeFlattening {
   }
 
   /// Names that begin with `.wh.` cannot be an image's own: what is left of them here is the
-  /// bookkeeping of union file systems (`.wh..wh.plnk`), kept so far as the target of hard links.
+  /// bookkeeping of union file systems (`.wh..wh.plnk`), kept so far as the target of hard links; and
+  /// where a layer is looked at alone, all that it has of the kind.
   private func visibleNames(of directory: UInt32) -> [(name: ByteSlice, node: UInt32)] {
     draft.places(in: directory).compactMap { place in
       let name = draft.bytes(of: draft.names[place].name)
       let node = draft.names[place].node
-      return node == DraftTree.none || name.hasPrefix(".wh.") ? nil : (name, node)
+      let isHidden = !showsMarks && name.hasPrefix(".wh.")
+      return node == DraftTree.none || isHidden ? nil : (name, node)
     }
   }
 
@@ -140,7 +148,7 @@ struct TreeFlattening {
     if node.kind == .symbolicLink {
       node.payload = try copy(table.slice(entry.payload))
       node.size = UInt64(node.payload.count)
-    } else if node.kind == .regular, entry.payload.count > 0 {
+    } else if entry.kind == .regular, entry.payload.count > 0 {
       let start = segments.count
       let first = Int(entry.payload.start)
       segments += table.segments[first..<(first + Int(entry.payload.count))]

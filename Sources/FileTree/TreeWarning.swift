@@ -28,6 +28,9 @@ package struct TreeWarning: Hashable, Sendable {
     case nullDevice = "null-device"
     /// A member below a name that begins with `.wh.`: nothing of it is shown.
     case belowWhiteoutName = "below-whiteout-name"
+    /// A hard link to a file of a lower layer, in a layer that is looked at alone: shown as an empty
+    /// file.
+    case linkToLowerLayer = "link-to-lower-layer"
   }
 
   package var kind: Kind
@@ -56,6 +59,7 @@ extension TreeWarning.Kind {
     case .linkAttributesIgnored: "owner, mode, time or attributes of a hard link ignored"
     case .nullDevice: "character device 0:0 kept as a device"
     case .belowWhiteoutName: "below a name that begins with .wh.; not shown"
+    case .linkToLowerLayer: "hard link to a file of a lower layer, shown as an empty file"
     }
   }
 }

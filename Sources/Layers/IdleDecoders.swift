@@ -5,11 +5,6 @@ import Threading
 
 /// Keeps what the pools of one image put aside, and drops the oldest where that is too much.
 final class IdleDecoders: Sendable {
-  /// 512 MiB: of thirty layers, more than images have, one decoder each with a window of 16 MiB, twice
-  /// what zstd's highest level takes without being asked for more.
-  ///
-  /// An image may have a thousand layers that make a decoder take 128 MiB each.
-  static let defaultByteLimit = 512 << 20
   /// Of one layer, as many as there may be readers at once in it.
   static let limitPerLayer = 4
 
@@ -42,7 +37,9 @@ final class IdleDecoders: Sendable {
   private let byteLimit: Int
   private let state = Mutex(State())
 
-  init(byteLimit: Int = IdleDecoders.defaultByteLimit) {
+  /// An image may have a thousand layers that make a decoder take 128 MiB each: `byteLimit` is what all
+  /// may take together.
+  init(byteLimit: Int) {
     self.byteLimit = byteLimit
   }
 

@@ -13,7 +13,7 @@ import Threading
 /// An image whose every layer was found to be right, and what was laid over it.
 package struct OpenedImage: Sendable {
   package let files: ImageFiles
-  /// One for each layer of the image, base first; added layers have none.
+  /// One for each layer of the image that was opened, base first; added layers have none.
   package let indexes: [LayerIndex]
   /// Of everything that was added: names, attributes and contents; `nil` where nothing was.
   package let additionsDigest: Digest?
@@ -61,31 +61,37 @@ package struct ImageOpener: Sendable {
   private let store: LayerStore
   private let lowerLinks: LowerLinkPolicy
   private let cacheByteLimit: Int
+  private let decoderByteLimit: Int
 
   package init(
     store: LayerStore,
     lowerLinks: LowerLinkPolicy = .replace,
-    cacheByteLimit: Int = SpanCache.defaultByteLimit
+    cacheByteLimit: Int = SpanCache.defaultByteLimit,
+    decoderByteLimit: Int = SpanCache.defaultByteLimit
   ) {
     self.store = store
     self.lowerLinks = lowerLinks
     self.cacheByteLimit = cacheByteLimit
+    self.decoderByteLimit = decoderByteLimit
   }
 
   /// Opens `image` and lays `additions` over it, the last one on top.
   ///
-  /// `owners` shifts the ids of the whole tree, also of what is added later.
-  /// `progress` is called from several threads.
+  /// `owners` shifts the ids of the whole tree, also of what is added later; layers that `selection`
+  /// leaves out are not read. `progress` is called from several threads.
   ///
   /// - Throws: the error of the lowest layer that has one, or the merge's.
   package func open(
     _ image: ResolvedImage,
+    selection: LayerSelection = .all,
     additions: [Addition] = [],
     owners: OwnerMap? = nil,
     progress: ByteProgress = { _ in }
   ) throws(LayersError) -> OpenedImage {
-    var stack = emptyStack(owners)
-    for layer in try openLayers(image, progress: progress) {
+    var stack = emptyStack(owners, selection)
+    let range = selection.range(ofCount: image.layers.count)
+    for _ in 0..<range.lowerBound { stack.skip() }
+    for layer in try openLayers(image.layers[range], of: image, progress: progress) {
       stack.append(layer.index, source: layer.source, copy: layer.copy)
     }
     try stack.add(additions)
@@ -97,17 +103,18 @@ package struct ImageOpener: Sendable {
     additions: [Addition],
     owners: OwnerMap? = nil
   ) throws(LayersError) -> OpenedImage {
-    var stack = emptyStack(owners)
+    var stack = emptyStack(owners, .all)
     try stack.add(additions)
     return try stack.merged()
   }
 
-  private func emptyStack(_ owners: OwnerMap?) -> LayerStack {
+  private func emptyStack(_ owners: OwnerMap?, _ selection: LayerSelection) -> LayerStack {
     LayerStack(
       store: store,
       lowerLinks: lowerLinks,
       owners: owners,
-      cache: SpanCache(byteLimit: cacheByteLimit)
+      cache: SpanCache(byteLimit: cacheByteLimit, decoderByteLimit: decoderByteLimit),
+      selection: selection
     )
   }
 
@@ -119,21 +126,23 @@ package struct ImageOpener: Sendable {
 
   /// As many layers at once as there are processors.
   private func openLayers(
-    _ image: ResolvedImage,
+    _ chosen: ArraySlice<ResolvedLayer>,
+    of image: ResolvedImage,
     progress: ByteProgress
   ) throws(LayersError) -> [OpenedLayer] {
     let results = Mutex<[Int: Result<OpenedLayer, LayersError>]>([:])
     withoutActuallyEscaping(progress) { progress in
-      DispatchQueue.concurrentPerform(iterations: image.layers.count) { number in
+      DispatchQueue.concurrentPerform(iterations: chosen.count) { place in
+        let number = chosen.startIndex + place
         let result = Result { () throws(LayersError) in
-          try open(image.layers[number], of: image, progress: progress)
+          try open(chosen[number], of: image, progress: progress)
         }
         results.withLock { $0[number] = result }
       }
     }
     let all = results.withLock { $0 }
     var layers: [OpenedLayer] = []
-    for number in image.layers.indices {
+    for number in chosen.indices {
       if let result = all[number] { layers.append(try result.get()) }
     }
     return layers

@@ -9,6 +9,8 @@ import Offsets
 enum LayerBytes: Sendable {
   case blob(LayerReader)
   case scratch(ScratchFile)
+  /// Of a layer that the tree is not made of: it has no file of it.
+  case absent
 
   /// Fills `buffer` from `offset` on, of the layer's tar stream or of the scratch file.
   ///
@@ -27,6 +29,7 @@ enum LayerBytes: Sendable {
         throw .scratch(error)
       }
       throw .scratchEndsEarly(at: offset)
+    case .absent: throw .scratchEndsEarly(at: offset)
     }
   }
 
@@ -34,7 +37,7 @@ enum LayerBytes: Sendable {
   func stretch(at offset: TarOffset) -> Int {
     switch self {
     case .blob(let reader): reader.stretch(at: offset)
-    case .scratch: 0
+    case .scratch, .absent: 0
     }
   }
 }

@@ -15,23 +15,27 @@ struct LayerStack: Sendable {
   private let lowerLinks: LowerLinkPolicy
   private let owners: OwnerMap?
   private let cache: SpanCache
+  private var selection: LayerSelection
   /// Where contents of this machine are kept; made when the first comes.
   private var scratch: ScratchFile?
 
   private enum Layer: Sendable {
     case image(LayerIndex, LayerBytes)
+    /// One of the image that the tree is not made of.
+    case skipped
     case added(AddedLayer)
 
     var table: LayerTable {
       switch self {
       case .image(let index, _): index.table
+      case .skipped: .empty
       case .added(let layer): layer.table
       }
     }
 
     var role: LayerRole {
       switch self {
-      case .image: .image
+      case .image, .skipped: .image
       case .added(let layer): layer.role
       }
     }
@@ -39,6 +43,7 @@ struct LayerStack: Sendable {
     var bytes: LayerBytes {
       switch self {
       case .image(_, let bytes): bytes
+      case .skipped: .absent
       case .added(let layer): layer.bytes
       }
     }
@@ -48,12 +53,14 @@ struct LayerStack: Sendable {
     store: LayerStore,
     lowerLinks: LowerLinkPolicy,
     owners: OwnerMap?,
-    cache: SpanCache
+    cache: SpanCache,
+    selection: LayerSelection = .all
   ) {
     self.store = store
     self.lowerLinks = lowerLinks
     self.owners = owners
     self.cache = cache
+    self.selection = selection
   }
 
   mutating func append(_ index: LayerIndex, source: BlobSource, copy: SeekableCopy?) {
@@ -65,6 +72,33 @@ struct LayerStack: Sendable {
       cache: cache
     )
     layers.append(.image(index, .blob(reader)))
+  }
+
+  /// Leaves out the next layer of the image.
+  mutating func skip() {
+    layers.append(.skipped)
+  }
+
+  /// The same layers, as far as `selection` takes them.
+  func showing(_ selection: LayerSelection) -> LayerStack {
+    var shown = self
+    shown.selection = selection
+    let images = layers.prefix { layer in
+      if case .added = layer { false } else { true }
+    }
+    let range = selection.range(ofCount: images.count)
+    shown.layers = images.prefix(range.upperBound).enumerated().map { number, layer in
+      range.contains(number) ? layer : .skipped
+    }
+    if !selection.isAlone { shown.layers += layers[images.count...] }
+    return shown
+  }
+
+  func index(ofLayer number: Int) -> LayerIndex? {
+    guard layers.indices.contains(number), case .image(let index, _) = layers[number] else {
+      return nil
+    }
+    return index
   }
 
   var indexes: [LayerIndex] {
@@ -143,9 +177,9 @@ struct LayerStack: Sendable {
     )
   }
 
-  /// The tree of an image alone is kept; what is added is seldom the same again.
+  /// The tree of an image alone is kept; what is added, or a layer alone, is seldom the same again.
   private func mergedTree() throws(LayersError) -> MergedTree {
-    guard added.isEmpty, let key = treeKey else { return try merge() }
+    guard added.isEmpty, !selection.isAlone, let key = treeKey else { return try merge() }
     if let kept = store.loadTree(key) { return kept }
     let merged = try merge()
     store.save(merged, as: key)
@@ -168,7 +202,8 @@ struct LayerStack: Sendable {
         layers.map(\.table),
         lowerLinks: lowerLinks,
         roles: layers.map(\.role),
-        limits: store.limits.tree
+        limits: store.limits.tree,
+        showsMarks: selection.isAlone
       )
     } catch {
       throw name(error)
@@ -191,10 +226,33 @@ struct LayerStack: Sendable {
     }
   }
 
+  /// What the layers, the added ones too, have of files at a path in `tree`, which they make.
+  func spaceUse(
+    in tree: Tree,
+    at path: [UInt8],
+    _ sizes: PathSizes,
+    wastedLimit: Int
+  ) throws(LayersError) -> SpaceUse {
+    do throws(TreeError) {
+      return try TreeBuilder.spaceUse(
+        of: layers.map(\.table),
+        in: tree,
+        at: path,
+        sizes,
+        wastedLimit: wastedLimit,
+        lowerLinks: lowerLinks,
+        roles: layers.map(\.role),
+        limits: store.limits.tree
+      )
+    } catch {
+      throw name(error)
+    }
+  }
+
   func origin(ofLayer number: Int, member: TarOffset?) -> LayerOrigin? {
     guard layers.indices.contains(number) else { return nil }
     switch layers[number] {
-    case .image: return .image
+    case .image, .skipped: return .image
     case .added(let layer):
       return .added(name: layer.name(at: member), isArchive: layer.isArchive)
     }
@@ -222,6 +280,7 @@ struct LayerStack: Sendable {
     guard let number = error.layer, layers.indices.contains(number) else { return .merge(error) }
     switch layers[number] {
     case .image(let index, _): return .entries(layer: index.blobDigest, error)
+    case .skipped: return .merge(error)
     case .added(let layer):
       let fault = layer.isArchive ? AdditionFault.members(error) : .entries(error)
       return .addition(layer.name(at: error.member), fault)

@@ -12,8 +12,7 @@ extension OpenedImage {
   ///
   /// At most one of each kind, in the order of their places.
   package func warnings(of layer: ResolvedLayer, in image: ResolvedImage) -> [LayerWarning] {
-    guard indexes.indices.contains(layer.index) else { return [] }
-    let index = indexes[layer.index]
+    guard let index = index(ofLayer: layer.index) else { return [] }
     var warnings: [LayerWarning] = []
     if image.source.statesMediaTypes, index.blobByteCount > 0,
       let stated = Codec(layer.descriptor.mediaType), stated != index.codec

@@ -30,12 +30,17 @@ package final class SpanCache: Sendable {
 
   private let memory = SpanMemoryPool()
   /// What decodes them, while nobody does.
-  let idleDecoders = IdleDecoders()
+  let idleDecoders: IdleDecoders
   private let byteLimit: Int
   private let state = Mutex(State())
 
-  package init(byteLimit: Int = SpanCache.defaultByteLimit) {
+  /// A cache of so many bytes, and as many for decoders that nobody uses just now.
+  package init(
+    byteLimit: Int = SpanCache.defaultByteLimit,
+    decoderByteLimit: Int = SpanCache.defaultByteLimit
+  ) {
     self.byteLimit = byteLimit
+    idleDecoders = IdleDecoders(byteLimit: decoderByteLimit)
   }
 
   /// The bytes of all spans here, decoded or not.
