@@ -6,7 +6,9 @@ import FlatArrays
 extension TreeBuilder {
   /// What `layers`, base first, do to `path`, which is in normal form and counted from the root.
   ///
-  /// Merges as `merge` does with the same arguments. Of one layer at most some hundred events are told.
+  /// Merges as `merge` does with the same arguments: only those entries that have to do with the path,
+  /// where that can be told from their names alone and not `mergesEverything`. Of one layer at most some
+  /// hundred events are told.
   ///
   /// - Throws: what `merge` throws. Telling which links the members were led through has a bound as
   ///   large as that of leading them, and beyond it `.tooManyLinkBytes` too.
@@ -15,10 +17,13 @@ extension TreeBuilder {
     in layers: [LayerTable],
     lowerLinks: LowerLinkPolicy = .replace,
     roles: [LayerRole] = [],
-    limits: TreeLimits = TreeLimits()
+    limits: TreeLimits = TreeLimits(),
+    mergesEverything: Bool = false
   ) throws(TreeError) -> PathHistory {
+    let isExcerpt = !mergesEverything && roles.allSatisfy { $0 == .image }
+    let excerpt = isExcerpt ? PathExcerpt.tables(of: path, in: layers) : nil
     var builder = try TreeBuilder(
-      layers: layers,
+      layers: excerpt ?? layers,
       lowerLinks: lowerLinks,
       roles: roles,
       limits: limits,

@@ -88,7 +88,9 @@ struct PathHistoryRandomTests {
     do throws(TreeError) {
       merged = try TreeBuilder.merge(layers, lowerLinks: policy)
     } catch {
-      #expect(throws: error) { try TreeBuilder.history(of: [], in: layers, lowerLinks: policy) }
+      #expect(throws: error) {
+        try TreeBuilder.history(of: [], in: layers, lowerLinks: policy, mergesEverything: true)
+      }
       return
     }
     for path in paths(in: stack) {
@@ -117,6 +119,32 @@ struct PathHistoryRandomTests {
     for seed in UInt64(batch * 2)..<UInt64(batch * 2 + 2) {
       let stack = RandomLayers.mergeableStack(seed: seed, layerCount: 6, memberCount: 30)
       try check(stack, seed: seed, .replace)
+    }
+  }
+
+  /// What an excerpt of the layers tells is what all of them tell; nothing that is left out matters.
+  private func compare(_ stack: [[LayerMember]], seed: UInt64) throws {
+    let layers = try stack.map(layer)
+    for path in paths(in: stack) {
+      let note: Comment = "seed \(seed), \(EscapedBytes.string(path))"
+      let whole = try TreeBuilder.history(of: path, in: layers, mergesEverything: true)
+      #expect(try TreeBuilder.history(of: path, in: layers) == whole, note)
+    }
+  }
+
+  @Test(arguments: 0..<4)
+  func `a history is the same without the merge of everything`(batch: Int) throws {
+    for seed in UInt64(batch * 25)..<UInt64(batch * 25 + 25) {
+      let stack = RandomLayers.mergeableStack(seed: seed, layerCount: 5, memberCount: 20)
+      try compare(stack, seed: seed)
+      // Without symbolic links an excerpt does for nearly all.
+      let plain = stack.map { members in
+        members.filter { member in
+          if case .symbolicLink = member.what { false } else { true }
+        }
+      }
+      do { _ = try TreeBuilder.merge(plain.map(layer)) } catch { continue }
+      try compare(plain, seed: seed)
     }
   }
 
