@@ -82,7 +82,7 @@ enum Wiring {
   static func open(
     _ options: TreeOptions
   ) async throws -> (image: ResolvedImage, opened: OpenedImage) {
-    try await open(options.image, adding: options.additions)
+    try await open(options.image, options.selection, adding: options.additions)
   }
 
   /// Opens the image: pulls what is missing, and indexes what is not indexed.
@@ -95,21 +95,27 @@ enum Wiring {
     return (image, try open(image, options, progress))
   }
 
-  /// Opens the image and lays over it what `more` says.
+  /// Opens the layers of the image that are selected and lays over them what `more` says.
   ///
   /// What is odd about that is told to people.
   static func open(
     _ options: ImageOptions,
+    _ selection: LayerSelection = .all,
     adding more: AdditionOptions
   ) async throws -> (image: ResolvedImage, opened: OpenedImage) {
     // What is written wrong is told before anything is pulled.
     let (additions, owners) = (try more.additions(), try more.owners())
     try more.checkUnitNames()
+    if case .alone = selection, !more.isEmpty {
+      throw CommandFailure(.usage, "--layer shows one layer as it is: nothing can be laid over it")
+    }
     let progress = Progress(options.progress.style)
     defer { progress.close() }
     let image = try await resolve(options, progress)
+    try image.check(selection)
     var opened = try open(
       image,
+      selection,
       in: options.place,
       with: opener(options),
       progress,
@@ -118,12 +124,21 @@ enum Wiring {
     )
     opened = try more.enablingUnits(in: opened)
     tell(opened.additionWarnings)
+    tellOfEmptyLinks(opened.files.warnings)
     return (image, opened)
   }
 
   /// Tells people what is odd about what they laid over an image.
   static func tell(_ warnings: [AdditionWarning]) {
     for warning in warnings { StandardError.write("warning: \(warning.text)\n") }
+  }
+
+  /// Tells people of hard links that a layer alone cannot show: only a layer alone has such.
+  private static func tellOfEmptyLinks(_ warnings: TreeWarnings) {
+    guard let count = warnings.counts[.linkToLowerLayer] else { return }
+    let links = count == 1 ? "1 hard link to a file" : "\(count) hard links to files"
+    let shown = count == 1 ? "it is shown as an empty file" : "they are shown as empty files"
+    StandardError.write("warning: \(links) of lower layers: \(shown)\n")
   }
 
   /// What opens images as the options say, and makes trees of additions alone.
@@ -133,7 +148,9 @@ enum Wiring {
         cache: try cache(options.cache),
         limits: options.limits.limits.layers
       ),
-      lowerLinks: options.followsDirectoryLinks ? .follow : .replace
+      lowerLinks: options.followsDirectoryLinks ? .follow : .replace,
+      cacheByteLimit: options.memory.half,
+      decoderByteLimit: options.memory.half
     )
   }
 
@@ -147,6 +164,7 @@ enum Wiring {
 
   static func open(
     _ image: ResolvedImage,
+    _ selection: LayerSelection = .all,
     in place: ImagePlace,
     with opener: ImageOpener,
     _ progress: Progress,
@@ -154,14 +172,15 @@ enum Wiring {
     _ owners: OwnerMap? = nil
   ) throws -> OpenedImage {
     allowOpenFiles(for: image.layers.count)
-    let total = image.layers.reduce(UInt64(0)) { $0.addingSaturated($1.descriptor.byteCount) }
+    let chosen = image.layers[selection.range(ofCount: image.layers.count)]
+    let total = chosen.reduce(UInt64(0)) { $0.addingSaturated($1.descriptor.byteCount) }
     progress.begin(
       ProgressActivity(kind: .readLayers, title: "reading layers", byteCount: total)
     )
     let opened: OpenedImage
     do {
       opened = try endingOnSignals {
-        try opener.open(image, additions: additions, owners: owners) {
+        try opener.open(image, selection: selection, additions: additions, owners: owners) {
           progress.advance(by: UInt64($0))
         }
       }
@@ -175,7 +194,7 @@ enum Wiring {
   /// Raises the limit for open files as far as `layerCount` layers need and the hard limit permits.
   ///
   /// Each layer's blob stays open, beside a few files of ours.
-  private static func allowOpenFiles(for layerCount: Int) {
+  static func allowOpenFiles(for layerCount: Int) {
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
     let wanted = rlim_t(layerCount + 128)

@@ -27,6 +27,7 @@ struct CacheUsageCommand: ParsableCommand {
   )
 
   @OptionGroup var cache: CacheOptions
+  @OptionGroup var sizes: ByteCountOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -34,14 +35,14 @@ struct CacheUsageCommand: ParsableCommand {
     let usage = try ImageCache(directory).usage()
     var out = StandardOutput()
     switch output.format {
-    case .text: for line in Self.table(usage) { try out.line(line) }
+    case .text: for line in table(usage) { try out.line(line) }
     case .json:
       try out.line(try JSONDocument(Facts(path: "\(directory.path)", usage)).text())
     }
     try out.flush()
   }
 
-  private static func table(_ usage: CacheUsage) -> [String] {
+  private func table(_ usage: CacheUsage) -> [String] {
     var table = Table([
       ("WHAT", .left), ("COUNT", .right), ("SIZE", .right), ("ON DISK", .right),
     ])
@@ -55,8 +56,8 @@ struct CacheUsageCommand: ParsableCommand {
     ]
     for (title, amount) in rows {
       table.add([
-        title, "\(amount.count)", ByteCount.text(amount.byteCount),
-        ByteCount.text(amount.allocatedByteCount),
+        title, "\(amount.count)", sizes.text(amount.byteCount),
+        sizes.text(amount.allocatedByteCount),
       ])
     }
     return table.lines

@@ -4,7 +4,7 @@ import ArgumentParser
 import FileTree
 import Layers
 
-struct CatCommand: AsyncParsableCommand, TreeCommand {
+struct CatCommand: AsyncParsableCommand, LayeredCommand {
   static let configuration = CommandConfiguration(
     commandName: "cat",
     abstract: "Write the bytes of files to standard output."
@@ -12,6 +12,7 @@ struct CatCommand: AsyncParsableCommand, TreeCommand {
 
   @OptionGroup var image: ImageOptions
   @OptionGroup var additions: AdditionOptions
+  @OptionGroup var layers: LayerOptions
 
   @Argument(help: ArgumentHelp("Paths in the image.", valueName: "path"))
   var paths: [String]

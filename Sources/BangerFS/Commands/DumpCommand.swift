@@ -6,7 +6,7 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct DumpCommand: AsyncParsableCommand, TreeCommand {
+struct DumpCommand: AsyncParsableCommand, LayeredCommand {
   static let configuration = CommandConfiguration(
     commandName: "dump",
     abstract: "Print every name of an image with all its attributes, one line each."
@@ -14,6 +14,7 @@ struct DumpCommand: AsyncParsableCommand, TreeCommand {
 
   @OptionGroup var image: ImageOptions
   @OptionGroup var additions: AdditionOptions
+  @OptionGroup var layers: LayerOptions
 
   @Flag(help: "Leave out the digests of the files' contents, so that nothing is decoded.")
   var noContent = false

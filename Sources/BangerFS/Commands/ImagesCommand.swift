@@ -13,6 +13,7 @@ struct ImagesCommand: ParsableCommand {
   )
 
   @OptionGroup var cache: CacheOptions
+  @OptionGroup var sizes: ByteCountOptions
   @OptionGroup var output: OutputOptions
 
   func run() throws {
@@ -22,14 +23,18 @@ struct ImagesCommand: ParsableCommand {
     case .text:
       if images.isEmpty { return }
       let now = Int64(Date().timeIntervalSince1970)
-      for line in Self.table(images, now: now) { try out.line(line) }
+      for line in Self.table(images, sizes, now: now) { try out.line(line) }
     case .json:
       try out.line(try JSONDocument(Facts(images: images.map(Facts.Image.init))).text())
     }
     try out.flush()
   }
 
-  static func table(_ images: [CachedImage], now: Int64) -> [String] {
+  static func table(
+    _ images: [CachedImage],
+    _ sizes: ByteCountOptions,
+    now: Int64
+  ) -> [String] {
     var table = Table([
       ("NAME", .left), ("PLATFORM", .left), ("DIGEST", .left), ("SIZE", .right),
       ("LAST USED", .left),
@@ -38,7 +43,7 @@ struct ImagesCommand: ParsableCommand {
       table.add([
         image.name.map { EscapedBytes.string($0.utf8) } ?? "-",
         image.platform?.description ?? "-", String(image.digest.hex.prefix(12)),
-        ByteCount.text(image.byteCount),
+        sizes.text(image.byteCount),
         image.isComplete ? Self.age(of: image.lastUse, now: now) : "incomplete",
       ])
     }

@@ -1,4 +1,4 @@
-// layers: what the layers of an image are, and what was odd about them.
+// layers: what the layers of an image are, and what was odd about them; or what they do to one path.
 
 import ArgumentParser
 import FileTree
@@ -10,18 +10,60 @@ import Offsets
 struct LayersCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "layers",
-    abstract: "Show the layers of an image, base first."
+    abstract: "Show the layers of an image, base first.",
+    discussion: """
+      With a path: what each layer does to it, and to directories above it where that matters. Also \
+      of a path that is gone.
+      """
   )
 
   @OptionGroup var image: ImageOptions
 
+  @Argument(help: ArgumentHelp("A path that layers put, replace or hide.", valueName: "path"))
+  var path: String?
+
   @Flag(help: "What was tolerated in each layer, and where.")
   var warnings = false
 
+  @OptionGroup var sizes: ByteCountOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if warnings, path != nil { throw ValidationError("--warnings tells of layers, not of a path") }
+  }
 
   func run() async throws {
     let (resolved, opened) = try await Wiring.open(image)
+    if let path {
+      try showChanges(of: path, in: resolved, opened)
+    } else {
+      try showLayers(of: resolved, opened)
+    }
+  }
+
+  private func showChanges(
+    of path: String,
+    in resolved: ResolvedImage,
+    _ opened: OpenedImage
+  ) throws {
+    let history = try opened.history(ofAsked: path, followingLast: false)
+    if history.events.isEmpty {
+      throw CommandFailure(
+        .notFound,
+        "\(EscapedBytes.string(path.utf8)): no layer has anything to do with it"
+      )
+    }
+    var out = StandardOutput()
+    switch output.format {
+    case .text:
+      for line in ChangesTable(history, in: resolved, opened).lines { try out.line(line) }
+    case .json:
+      try out.line(try JSONDocument(HistoryFacts(history, in: resolved, opened)).text())
+    }
+    try out.flush()
+  }
+
+  private func showLayers(of resolved: ResolvedImage, _ opened: OpenedImage) throws {
     let history = resolved.configuration.historyByLayer()
     let facts = opened.indexes.indices.map { number in
       LayerFacts(
@@ -54,13 +96,13 @@ struct LayersCommand: AsyncParsableCommand {
     for layer in facts {
       table.add([
         "\(layer.layer)", layer.shortDigest,
-        ByteCount.text(layer.compressedBytes), ByteCount.text(layer.tarBytes),
+        sizes.text(layer.compressedBytes), sizes.text(layer.tarBytes),
         "\(layer.entries)", "\(layer.whiteouts)", "\(layer.seekPoints)",
         "\(layer.warnings.reduce(0) { $0 + $1.count })",
         EscapedBytes.string((layer.createdBy ?? "-").utf8.prefix(60)),
       ])
     }
-    return table.lines
+    return table.lines(fitting: OutputTerminal.width)
   }
 
   private func warningLines(_ facts: [LayerFacts]) -> [String] {

@@ -7,7 +7,7 @@ import ImageStore
 import Layers
 import OCISpec
 
-struct StatCommand: AsyncParsableCommand, TreeCommand {
+struct StatCommand: AsyncParsableCommand, LayeredCommand {
   static let configuration = CommandConfiguration(
     commandName: "stat",
     abstract: "Show what is known of a file, and which layer put it."
@@ -15,6 +15,7 @@ struct StatCommand: AsyncParsableCommand, TreeCommand {
 
   @OptionGroup var image: ImageOptions
   @OptionGroup var additions: AdditionOptions
+  @OptionGroup var layers: LayerOptions
 
   @Argument(help: ArgumentHelp("A path in the image.", valueName: "path"))
   var path: String
@@ -32,10 +33,17 @@ struct StatCommand: AsyncParsableCommand, TreeCommand {
 
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if explain, layers.alone != nil {
+      throw ValidationError("--explain tells of all layers, --layer shows one alone")
+    }
+  }
+
   func run() async throws {
     let (resolved, opened) = try await Wiring.open(source)
     let tree = opened.files.tree
-    let history = explain ? try history(in: opened) : nil
+    let history =
+      explain ? try opened.history(ofAsked: path, followingLast: dereference) : nil
     let step: WalkStep
     do throws(CommandFailure) {
       step = try tree.find(path, followingLast: dereference)
@@ -64,18 +72,6 @@ struct StatCommand: AsyncParsableCommand, TreeCommand {
   }
 
   // MARK: Why
-
-  /// The history of the place that the path leads to; of the path as it is written where that place
-  /// has none: a symbolic link may stand now where a directory was.
-  private func history(in opened: OpenedImage) throws -> PathHistory {
-    let bytes = Array(path.utf8)
-    let place = opened.files.tree.canonicalPath(of: bytes, followingLast: dereference)
-    let history = try opened.history(of: place)
-    let written = Tree.normal(bytes)
-    if !history.events.isEmpty || written == place { return history }
-    let other = try opened.history(of: written)
-    return other.events.isEmpty ? history : other
-  }
 
   /// Prints the history of a path that is not there, if it has one.
   private func tell(

@@ -44,6 +44,17 @@ struct ImageOptions: ParsableArguments {
   )
   var followsDirectoryLinks = false
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      How much decoded layers may take in memory, beside what is being read: half of it bytes that \
+      may be read again, half of it decoders.
+      """,
+      valueName: "size"
+    )
+  )
+  var memory = MemoryArgument()
+
   @OptionGroup var limits: LimitOptions
   @OptionGroup var cache: CacheOptions
   @OptionGroup var pull: PullOptions

@@ -41,3 +41,23 @@ enum SizeArgument: ExpressibleByArgument, Equatable {
 
   var defaultValueDescription: String { "auto" }
 }
+
+/// What caches may take: at least 2 MiB, so that a span fits that was cut as most are.
+struct MemoryArgument: ExpressibleByArgument, Equatable {
+  private let byteCount: Int
+
+  init() {
+    byteCount = 128 << 20
+  }
+
+  init?(argument: String) {
+    guard let size = ByteCountArgument(argument: argument), size.byteCount >= 2 << 20,
+      let byteCount = Int(exactly: size.byteCount)
+    else { return nil }
+    self.byteCount = byteCount
+  }
+
+  var half: Int { byteCount / 2 }
+
+  var defaultValueDescription: String { "128M" }
+}

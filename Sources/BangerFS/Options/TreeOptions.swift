@@ -2,6 +2,7 @@
 // write an image's files.
 
 import ArgumentParser
+import Layers
 
 /// The options of a tree.
 ///
@@ -10,14 +11,21 @@ import ArgumentParser
 struct TreeOptions {
   let image: ImageOptions
   let additions: AdditionOptions
+  let selection: LayerSelection
 }
 
 /// A command about a tree.
 protocol TreeCommand: ParsableCommand {
   var image: ImageOptions { get }
   var additions: AdditionOptions { get }
+  var selection: LayerSelection { get }
 }
 
 extension TreeCommand {
-  var source: TreeOptions { TreeOptions(image: image, additions: additions) }
+  /// All layers, unless the command has a say in it.
+  var selection: LayerSelection { .all }
+
+  var source: TreeOptions {
+    TreeOptions(image: image, additions: additions, selection: selection)
+  }
 }

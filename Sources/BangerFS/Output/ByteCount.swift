@@ -1,4 +1,6 @@
-// Sizes for people.
+// Sizes for people, or as they are.
+
+import ArgumentParser
 
 /// Sizes with their units.
 enum ByteCount {
@@ -26,4 +28,12 @@ enum ByteCount {
     let padding = String(repeating: "0", count: decimals - fraction.count)
     return "\(scaled / Int(scale)).\(padding)\(fraction)"
   }
+}
+
+/// How tables print sizes.
+struct ByteCountOptions: ParsableArguments {
+  @Flag(name: .customLong("bytes"), help: "Sizes in bytes, as they are.")
+  var areExact = false
+
+  func text(_ count: UInt64) -> String { areExact ? "\(count)" : ByteCount.text(count) }
 }

@@ -20,10 +20,10 @@ struct Origin: Encodable {
   init(of node: Node, in image: ResolvedImage, _ opened: OpenedImage) {
     addedBy = opened.additionName(of: node).map { EscapedBytes.string($0.utf8) }
     let layer = Int(node.layer)
-    guard node.entry != Node.implicitEntry, opened.indexes.indices.contains(layer) else { return }
+    guard node.entry != Node.implicitEntry, let index = opened.index(ofLayer: layer) else { return }
     self.layer = layer
     layerDigest = image.layers[layer].descriptor.digest.description
-    let entries = opened.indexes[layer].table.entries
+    let entries = index.table.entries
     if entries.indices.contains(Int(node.entry)) {
       memberOffset = entries[Int(node.entry)].header.bytes
     }

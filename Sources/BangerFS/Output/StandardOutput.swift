@@ -18,6 +18,11 @@ struct StandardOutput: ~Copyable {
     if buffer.count >= Self.bufferByteCount { try flush() }
   }
 
+  mutating func append(_ bytes: UnsafeRawBufferPointer) throws(CommandFailure) {
+    buffer.append(contentsOf: bytes)
+    if buffer.count >= Self.bufferByteCount { try flush() }
+  }
+
   mutating func line(_ text: String) throws(CommandFailure) {
     try write(text + "\n")
   }
