@@ -169,42 +169,6 @@ extension HostFile {
   }
 }
 
-/// The system calls on extended attributes, which Glibc's module hides; as if the file system had none
-/// where they are not found.
-///
-/// Source: sys/xattr.h.
-private enum AttributeCalls {
-  private typealias List = @convention(c) (CInt, UnsafeMutableRawPointer?, Int) -> Int
-  private typealias Value =
-    @convention(c) (CInt, UnsafePointer<CChar>, UnsafeMutableRawPointer?, Int) -> Int
-
-  private static let flistxattr = dlsym(nil, "flistxattr").map {
-    unsafeBitCast($0, to: List.self)
-  }
-  private static let fgetxattr = dlsym(nil, "fgetxattr").map {
-    unsafeBitCast($0, to: Value.self)
-  }
-
-  static func list(_ file: CInt, _ buffer: UnsafeMutableRawBufferPointer) -> Int {
-    guard let flistxattr else { return unsupported() }
-    return flistxattr(file, buffer.baseAddress, buffer.count)
-  }
-
-  static func value(
-    _ file: CInt,
-    _ name: UnsafePointer<CChar>,
-    _ buffer: UnsafeMutableRawBufferPointer
-  ) -> Int {
-    guard let fgetxattr else { return unsupported() }
-    return fgetxattr(file, name, buffer.baseAddress, buffer.count)
-  }
-
-  private static func unsupported() -> Int {
-    errno = EOPNOTSUPP
-    return -1
-  }
-}
-
 // MARK: - Status
 
 /// What tells one file of this machine from all others, while it is there.
