@@ -49,10 +49,14 @@ package final class UnpackedImage: Sendable {
   package let path: String
   private let directory: TemporaryDirectory
 
-  package init(_ image: RealImage) throws {
+  package convenience init(_ image: RealImage) throws {
+    try self.init(layout: try image.layout + ":debian")
+  }
+
+  /// Unpacks the image of a layout: `DIR:TAG`.
+  package init(layout: String) throws {
     directory = try TemporaryDirectory()
     path = directory.appending("tree")
-    let layout = try image.layout + ":debian"
     try Program.succeed([PackageRoot.path + "/Tests/RealImage/oracle", layout, path])
   }
 

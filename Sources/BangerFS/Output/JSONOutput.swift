@@ -24,9 +24,19 @@ struct JSONDocument<Content: Encodable>: Encodable {
   }
 
   func text() throws -> String {
+    try JSONEncoder.ofDocuments().text(self)
+  }
+}
+
+extension JSONEncoder {
+  static func ofDocuments() -> JSONEncoder {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return TerminalText.json(String(decoding: try encoder.encode(self), as: UTF8.self))
+    return encoder
+  }
+
+  func text(_ content: some Encodable) throws -> String {
+    TerminalText.json(String(decoding: try encode(content), as: UTF8.self))
   }
 }
 
