@@ -14,6 +14,7 @@ struct ProgressActivity: Equatable, Sendable {
     case finishFiles = "finish-files"
     case writeDevice = "write-device"
     case verifyCache = "verify-cache"
+    case compareFiles = "compare-files"
   }
 
   var kind: Kind
