@@ -184,7 +184,7 @@ let package = Package(
     ),
     .testTarget(
       name: "TreeMountTests",
-      dependencies: ["FlatArrays", "FileTree", "TreeMount", "TestKit"],
+      dependencies: ["FlatArrays", "FileTree", "FuseServer", "Layers", "TreeMount", "TestKit"],
       swiftSettings: common
     ),
     .testTarget(

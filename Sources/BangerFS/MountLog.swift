@@ -28,18 +28,21 @@ final class MountLog: Sendable {
     line("mounted \(image.reference) (\(image.digest)) at \(place.text)")
   }
 
-  var report: @Sendable (ReadFailure) -> Void {
-    { failure in
-      let isNew = self.toldFailures.withLock { told in
-        told.count < Self.toldLimit && told.insert(failure.inode.rawValue).inserted
-      }
-      if isNew { self.line("inode \(failure.inode.rawValue): read failed: \(failure.error)") }
+  func note(_ failure: ReadFailure) {
+    let isNew = toldFailures.withLock { told in
+      told.count < Self.toldLimit && told.insert(failure.inode.rawValue).inserted
     }
+    if !isNew { return }
+    let error = TerminalText.line("\(failure.error)")
+    line(escaped: "/\(EscapedBytes.path(failure.path)): read failed: \(error)")
   }
 
   private func line(_ text: String) {
-    let time = Date().formatted(.iso8601)
-    let bytes = Array("\(time) \(EscapedBytes.string(text.utf8))\n".utf8)
+    line(escaped: EscapedBytes.string(text.utf8))
+  }
+
+  private func line(escaped text: String) {
+    let bytes = Array("\(Date().formatted(.iso8601)) \(text)\n".utf8)
     _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
   }
 }

@@ -1,6 +1,6 @@
 // libfuse's low-level API and the kernel's FUSE message layouts, for FuseServer. Knows only what
-// Swift cannot import: macros, and calls that glibc declares for _GNU_SOURCE only, which Swift's
-// Glibc module is built without. Source: fuse_lowlevel.h, fuse_opt.h, linux/fuse.h.
+// Swift cannot import: macros, calls that glibc declares for _GNU_SOURCE only, which Swift's Glibc
+// module is built without, and those on extended attributes, which it lacks. Source: fuse_lowlevel.h, fuse_opt.h, linux/fuse.h.
 
 #ifndef CFUSE3_SHIM_H
 #define CFUSE3_SHIM_H
@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/xattr.h>
 
 extern int dup3(int, int, int);
 extern int pipe2(int[2], int);

@@ -8,6 +8,7 @@
 /// on the few threads that take requests from the kernel, and must answer from memory: while one of
 /// them waits, one thread less answers. Every method must return within a time the file system
 /// bounds itself: a request that has no answer cannot be killed by its caller.
+/// Directories that have to be made first are prepared on a thread of their own.
 ///
 /// Nothing here may touch a path below the mountpoint of its own session.
 ///
@@ -86,9 +87,10 @@ package protocol FuseFileSystem: Sendable {
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(POSIXErrno) -> Int?
 
-  /// Appends the names of all extended attributes that `extendedAttribute` answers to `caller`.
+  /// Appends names of extended attributes that `extendedAttribute` answers to `caller`.
   ///
-  /// A name that is listed and then cannot be read makes archivers fail.
+  /// A name that is listed and then cannot be read makes archivers fail; one that is not listed is not
+  /// copied along with the file.
   func extendedAttributeNames(
     of inode: InodeNumber,
     for caller: FuseCaller,
@@ -97,4 +99,20 @@ package protocol FuseFileSystem: Sendable {
 
   /// Tells the size of the whole file system.
   func statistics() -> FuseStatistics
+
+  /// Whether a directory can be looked into at once.
+  ///
+  /// Asked in sessions that prepare directories, before each `lookUp` and `readDirectory` that the
+  /// kernel asks for, by which it comes to know all other inodes.
+  func isPrepared(_ directory: InodeNumber) -> Bool
+
+  /// Makes what is in a directory, on the thread that does nothing else; may take long.
+  ///
+  /// Whoever looks into the directory waits for it, and nobody else.
+  func prepare(_ directory: InodeNumber)
+}
+
+extension FuseFileSystem {
+  package func isPrepared(_ directory: InodeNumber) -> Bool { true }
+  package func prepare(_ directory: InodeNumber) {}
 }

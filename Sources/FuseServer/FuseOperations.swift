@@ -37,6 +37,8 @@ enum FuseOperations {
     }
     if options.servesExtendedAttributes {
       operations.getxattr = { FuseOperations.extendedAttribute($0, $1, $2, $3) }
+    }
+    if options.servesExtendedAttributes, options.listsExtendedAttributes {
       operations.listxattr = { FuseOperations.extendedAttributeNames($0, $1, $2) }
     }
     return operations

@@ -24,6 +24,11 @@ package struct FuseOptions: Sendable, Equatable {
   package var directoryOpening = DirectoryOpening.cached
   /// Without, the kernel is told once that there are no extended attributes and never asks again.
   package var servesExtendedAttributes = false
+  /// Without, the kernel is told once that none are listed and never asks for a list again; for single
+  /// ones it asks nevertheless.
+  package var listsExtendedAttributes = true
+  /// Without, the file system is never asked to prepare a directory.
+  package var preparesDirectories = false
   /// Threads that take requests from the kernel and answer all but slow reads.
   ///
   /// At least 1.

@@ -119,6 +119,9 @@ package final class FuseSession: Sendable {
       for index in 0..<core.options.readWorkerCount {
         workers.append(try .start(named: "fuse-read-\(index)") { core.performReads() })
       }
+      if core.options.preparesDirectories {
+        workers.append(try .start(named: "fuse-prepare") { connection.prepareDirectories() })
+      }
       for index in 0..<core.options.requestThreadCount {
         let loop = RequestLoop(connection: connection, stopEvent: stopEvent)
         requests.append(
@@ -145,6 +148,7 @@ package final class FuseSession: Sendable {
     stopEvent.signal()
     requests.forEach { $0.join() }
     core.reads.close()
+    core.preparations.close()
     workers.forEach { $0.join() }
   }
 

@@ -34,6 +34,8 @@ extension POSIXErrno {
   package static var notImplemented: Self { Self(rawValue: ENOSYS) }
   /// `ENODATA`: the inode has no extended attribute of that name.
   package static var noAttribute: Self { Self(rawValue: ENODATA) }
+  /// `EOPNOTSUPP`: the file system has nothing of that kind at all.
+  package static var notSupported: Self { Self(rawValue: EOPNOTSUPP) }
   /// `ERANGE`: the caller's buffer is too small.
   package static var bufferTooSmall: Self { Self(rawValue: ERANGE) }
   /// `E2BIG`: more extended attribute names than a list can carry.

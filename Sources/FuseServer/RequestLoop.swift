@@ -85,10 +85,16 @@ struct RequestLoop: Sendable {
       return .failed(.systemCall(name: "read /dev/fuse", POSIXErrno(rawValue: -count)))
     default: break
     }
-    guard let header = buffer.mem?.load(as: fuse_in_header.self) else { return nil }
+    guard let memory = buffer.mem else { return nil }
+    let header = memory.load(as: fuse_in_header.self)
     let core = connection.core
     core.counters.count(header.opcode)
-    fuse_session_process_buf(connection.session, &buffer)
+    if core.awaitsPreparation(header) {
+      let message = UnsafeRawBufferPointer(start: memory, count: Int(count))
+      core.preparations.add(header.nodeid, message)
+    } else {
+      fuse_session_process_buf(connection.session, &buffer)
+    }
     return nil
   }
 }

@@ -1,5 +1,5 @@
 // What the handlers of a session share. libfuse hands it back to them as a raw pointer; nothing in
-// it changes but counters, the ring of reads, and each thread's own memory.
+// it changes but counters, reads and requests that wait, and each thread's own memory.
 
 import CFuse3
 import Glibc
@@ -16,6 +16,7 @@ final class ServerCore: Sendable {
   let offer: KernelOffer
   let counters = RequestCounters()
   let reads: ReadPool
+  let preparations = PreparationQueue()
   private let memoryKey: pthread_key_t
 
   init(

@@ -6,7 +6,12 @@ package import Layers
 
 package enum MountPurpose: Sendable, Equatable {
   /// To be looked at and run from; `allowsOtherUsers` lets in more than the mounter.
+  ///
+  /// Serves extended attributes of the mount's own, also where the image has none; then there is nothing
+  /// to list.
   case use(allowsOtherUsers: Bool)
+  /// The same, to look into layers and trees below them, most of which are made only then.
+  case layers(allowsOtherUsers: Bool)
   /// To be copied once, by mkfs.ext4 -d of this very process.
   ///
   /// Serves no extended attributes: asking for them would cost a round trip for each file, and they
@@ -22,7 +27,12 @@ extension FuseOptions {
     switch purpose {
     case .use(let allowsOtherUsers):
       self.allowsOtherUsers = allowsOtherUsers
-      servesExtendedAttributes = files.tree.totals.hasExtendedAttributes
+      servesExtendedAttributes = true
+      listsExtendedAttributes = files.tree.totals.hasExtendedAttributes
+    case .layers(let allowsOtherUsers):
+      self.allowsOtherUsers = allowsOtherUsers
+      servesExtendedAttributes = true
+      preparesDirectories = true
     case .copying:
       servesExtendedAttributes = false
     }

@@ -7,14 +7,14 @@ enum NodeAttributes {
   /// A directory's size: what an ext4 directory of few names has.
   ///
   /// Nothing may rely on it.
-  private static let directoryByteCount: UInt64 = 4096
+  static let directoryByteCount: UInt64 = 4096
   /// `st_blocks` counts units of 512 bytes, and a tree blocks of 4096: what ext4 stores of a file,
   /// which leaves blocks of zeros out.
   private static let unitsOfBlock: UInt64 = 4096 / 512
 
-  static func attributes(of node: Node, id: NodeID) -> FuseAttributes {
+  static func attributes(of node: Node, inode: InodeNumber) -> FuseAttributes {
     var attributes = FuseAttributes(
-      inode: InodeNumber(rawValue: id.inodeNumber),
+      inode: inode,
       mode: node.kind.modeBits | UInt32(node.mode),
       linkCount: node.linkCount,
       userID: node.uid,

@@ -8,37 +8,72 @@ package import Layers
 
 /// A flattened image as a file system.
 ///
-/// Everything but `read` is answered from memory, without a lock and without an allocation.
+/// Everything but `read`, and attributes that the image has not, is answered from memory, without a lock
+/// and without an allocation.
 package struct TreeFileSystem: FuseFileSystem {
   private let files: ImageFiles
+  private let place: TreePlace
   private let totals: FuseStatistics
+  private let facts: MountFacts?
   /// Called once for each failed read, on the thread that read.
   private let reportFailure: @Sendable (ReadFailure) -> Void
   private let pump: Pump?
 
+  /// The tree as all that a mount shows; without `facts` files have no attributes but the image's.
+  ///
   /// `pump` is told of what is read; it does not run before the session that is given both.
   package init(
     files: ImageFiles,
     pump: Pump? = nil,
+    facts: MountFacts? = nil,
     reportFailure: @escaping @Sendable (ReadFailure) -> Void
   ) {
+    self.init(files, at: .whole, pump, facts, reportFailure)
+  }
+
+  /// The tree as a part of a mount, without a pump.
+  init(
+    files: ImageFiles,
+    at place: TreePlace,
+    facts: MountFacts,
+    reportFailure: @escaping @Sendable (ReadFailure) -> Void
+  ) {
+    self.init(files, at: place, nil, facts, reportFailure)
+  }
+
+  private init(
+    _ files: ImageFiles,
+    at place: TreePlace,
+    _ pump: Pump?,
+    _ facts: MountFacts?,
+    _ reportFailure: @escaping @Sendable (ReadFailure) -> Void
+  ) {
     self.files = files
+    self.place = place
     self.pump = pump
+    self.facts = facts
     self.reportFailure = reportFailure
     totals = NodeAttributes.statistics(of: files.tree)
   }
 
   private var tree: Tree { files.tree }
 
-  private func node(_ inode: InodeNumber) throws(POSIXErrno) -> Node {
-    guard inode.rawValue >= 1, let index = UInt32(exactly: inode.rawValue - 1),
-      let node = tree.node(NodeID(index))
-    else { throw .stale }
-    return node
+  private func id(_ inode: InodeNumber) throws(POSIXErrno) -> NodeID {
+    guard let id = place.node(of: inode), Int(id.index) < tree.nodeCount else { throw .stale }
+    return id
   }
 
+  private func node(_ inode: InodeNumber) throws(POSIXErrno) -> Node { tree[try id(inode)] }
+
   private func attributes(_ id: NodeID) -> FuseAttributes {
-    NodeAttributes.attributes(of: tree[id], id: id)
+    if id == .root, let frame = place.frame { return frame.root }
+    return NodeAttributes.attributes(of: tree[id], inode: place.inode(of: id))
+  }
+
+  /// The directory that holds a directory, which for the mount's root is the root.
+  private func holder(of directory: InodeNumber, _ node: Node) -> FuseAttributes {
+    if directory == place.root, let frame = place.frame { return frame.holder }
+    return attributes(node.parent)
   }
 
   package func lookUp(
@@ -47,13 +82,12 @@ package struct TreeFileSystem: FuseFileSystem {
   ) throws(POSIXErrno) -> FuseAttributes? {
     let directory = try node(parent)
     guard directory.kind == .directory else { throw .notADirectory }
-    if name.elementsEqual("..".utf8) { return attributes(directory.parent) }
+    if name.elementsEqual("..".utf8) { return holder(of: parent, directory) }
     return tree.child(of: directory) { $0.compare(to: name) }.map(attributes)
   }
 
   package func attributes(of inode: InodeNumber) throws(POSIXErrno) -> FuseAttributes {
-    _ = try node(inode)
-    return attributes(NodeID(UInt32(truncatingIfNeeded: inode.rawValue - 1)))
+    try attributes(id(inode))
   }
 
   package func copyTarget(
@@ -75,7 +109,7 @@ package struct TreeFileSystem: FuseFileSystem {
     guard node.kind == .directory else { throw .notADirectory }
     let own = try attributes(of: directory)
     if cookie < 1, !reply.append(".", own, cookie: 1) { return }
-    if cookie < 2, !reply.append("..", attributes(node.parent), cookie: 2) { return }
+    if cookie < 2, !reply.append("..", holder(of: directory, node), cookie: 2) { return }
     let places = tree.childRange(of: node)
     let done = cookie < 2 ? 0 : Int(clamping: cookie - 2)
     // Whoever asks for more has what there is, and so has the kernel.
@@ -101,7 +135,7 @@ package struct TreeFileSystem: FuseFileSystem {
     do {
       return try files.read(node, at: offset, into: buffer, decoding: .never)
     } catch {
-      throw fail(error, file)
+      throw fail(error, file, at: offset)
     }
   }
 
@@ -114,7 +148,7 @@ package struct TreeFileSystem: FuseFileSystem {
     do {
       return try files.read(node, at: offset, into: buffer)
     } catch {
-      throw fail(error, file)
+      throw fail(error, file, at: offset)
     }
   }
 
@@ -126,8 +160,21 @@ package struct TreeFileSystem: FuseFileSystem {
     return node
   }
 
-  private func fail(_ error: LayersError, _ file: InodeNumber) -> POSIXErrno {
-    reportFailure(ReadFailure(inode: file, error: error))
+  private func fail(
+    _ error: LayersError,
+    _ file: InodeNumber,
+    at offset: UInt64
+  ) -> POSIXErrno {
+    guard let id = place.node(of: file) else { return .stale }
+    reportFailure(
+      ReadFailure(
+        inode: file,
+        path: place.path(to: tree.path(of: id)),
+        offset: offset,
+        node: tree[id],
+        error: error
+      )
+    )
     return .inputOutput
   }
 
@@ -137,11 +184,21 @@ package struct TreeFileSystem: FuseFileSystem {
     for caller: FuseCaller,
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(POSIXErrno) -> Int? {
-    for attribute in tree.extendedAttributes(of: try node(inode)) {
+    let node = try node(inode)
+    for attribute in tree.extendedAttributes(of: node) {
       if attribute.name.compare(to: name) == 0, isVisible(attribute.name, to: caller) {
         return attribute.value.copy(to: buffer)
       }
     }
+    if let facts, MountFacts.has(name) {
+      if inode == .root, let count = facts.copyFailures(name, for: caller, into: buffer) {
+        return count
+      }
+      return facts.copyProvenance(name, of: node, into: buffer)
+    }
+    // Who asks for the access control lists of a whole directory then asks once, and not for each file.
+    // Not in a part of a mount: others may have some.
+    if place.frame == nil, !tree.totals.hasExtendedAttributes { throw .notSupported }
     return nil
   }
 
@@ -163,12 +220,6 @@ package struct TreeFileSystem: FuseFileSystem {
   }
 
   package func statistics() -> FuseStatistics { totals }
-}
-
-/// A read that was answered with EIO, and why.
-package struct ReadFailure: Sendable, Equatable {
-  package let inode: InodeNumber
-  package let error: LayersError
 }
 
 extension DirectoryReplyBuffer {

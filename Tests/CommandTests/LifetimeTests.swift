@@ -107,7 +107,7 @@ struct LifetimeTests {
     #expect(lines[0].contains(" mounted \(image.reference) ("))
     #expect(
       lines[1].hasSuffix(
-        " inode 4: read failed: layer \(image.digest(ofLayer: 1)): "
+        " /data: read failed: layer \(image.digest(ofLayer: 1)): "
           + "the blob has changed since it was verified, at or after blob byte 131072"
       )
     )

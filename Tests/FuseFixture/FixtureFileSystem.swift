@@ -13,6 +13,7 @@ final class FixtureFileSystem: FuseFileSystem {
   private let gate: String?
   private let isHealed = Atomic<Bool>(false)
   private let arrivals = Atomic<Int>(0)
+  private let isPrepared = Atomic<Bool>(false)
 
   /// `gate` is the file whose existence lets reads of the gated file go on.
   init(gate: String?) {
@@ -117,6 +118,20 @@ final class FixtureFileSystem: FuseFileSystem {
     for (name, _) in try node(inode).extendedAttributes {
       name.withUnsafeBytes { list.append($0) }
     }
+  }
+
+  /// `nested` has to be prepared, which waits for the gate.
+  func isPrepared(_ directory: InodeNumber) -> Bool {
+    isPrepared.load(ordering: .acquiring)
+      || FixtureTree.names(of: tree.nodes[0].content)?
+        .first { $0.name == Array("nested".utf8) }?.node != Int(directory.rawValue) - 1
+  }
+
+  func prepare(_ directory: InodeNumber) {
+    if isPrepared(directory) { return }
+    // Late or never is the same to the tests: the directory is there.
+    do { try waitForGate() } catch {}
+    isPrepared.store(true, ordering: .releasing)
   }
 
   func statistics() -> FuseStatistics {

@@ -1,8 +1,8 @@
 // A program that mounts and serves the fixture's tree for the tests, which then look at it from
 // another process: who serves a mount must not use it.
 //
-//   fuse-fixture MOUNTPOINT [--threads N] [--workers N] [--queue N] [--xattrs] [--open-each-time]
-//                [--allow-other] [--gate FILE] [--alarm SECONDS]
+//   fuse-fixture MOUNTPOINT [--threads N] [--workers N] [--queue N] [--xattrs [--unlisted]]
+//                [--open-each-time] [--prepare] [--allow-other] [--gate FILE] [--alarm SECONDS]
 //
 // Prints READY, then on SIGUSR1 the requests so far and on SIGUSR2, after healing the broken file,
 // HEALED; ends on SIGTERM or when unmounted, and says how.
@@ -23,6 +23,8 @@ while let argument = arguments.popFirst() {
   case "--workers": options.readWorkerCount = number()
   case "--queue": options.readQueueCapacity = number()
   case "--xattrs": options.servesExtendedAttributes = true
+  case "--unlisted": options.listsExtendedAttributes = false
+  case "--prepare": options.preparesDirectories = true
   case "--open-each-time": options.directoryOpening = .eachTime
   case "--allow-other": options.allowsOtherUsers = true
   case "--gate": gate = arguments.popFirst()

@@ -165,5 +165,19 @@ extension MountTests {
       #expect(getExtendedAttribute(path, "user.none", nil, 0) == -1 && errno == ENODATA)
       #expect(listExtendedAttributes(fixture.path("files/empty"), nil, 0) == 0)
     }
+
+    @Test func `attributes that are not listed are read, and the list is asked for once`() throws {
+      let setup = FixtureSetup(arguments: ["--xattrs", "--unlisted"])
+      let fixture = try MountedFixture(setup)
+      let path = fixture.path("files/hello")
+      let before = try fixture.counts()
+      for _ in 0..<3 {
+        #expect(listExtendedAttributes(path, nil, 0) == -1 && errno == EOPNOTSUPP)
+        #expect(getExtendedAttribute(path, "user.comment", nil, 0) == 9)
+      }
+      let after = try fixture.counts()
+      let asked = ["LISTXATTR", "GETXATTR"].map { (after[$0] ?? 0) - (before[$0] ?? 0) }
+      #expect(asked == [1, 3])
+    }
   }
 }

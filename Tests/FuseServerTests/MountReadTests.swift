@@ -88,6 +88,40 @@ extension MountTests {
       #expect(outcome.status == 0)
     }
 
+    @Test(arguments: FixtureSetup.threadCounts)
+    func `whoever looks into a directory that is made first waits, and nobody else`(
+      setup: FixtureSetup
+    ) throws {
+      var setup = setup
+      setup.arguments.append("--prepare")
+      let fixture = try MountedFixture(setup)
+      #expect(try fixture.output("ls -d \"$1/nested\"") == fixture.path("nested") + "\n")
+      let lister = try Command(["ls", fixture.path("nested")])
+      _ = try fixture.process.waitForLine("GATED")
+      let finder = try Command(["cat", fixture.path("nested/a/b/c/leaf")])
+      #expect(
+        try fixture.output("cat \"$1/files/hello\"; ls \"$1/links\"; sha256sum < \"$1/files/big\"")
+          .hasPrefix("hello\nabsolute\n")
+      )
+      _ = try Command.shell("touch \"$1\"", fixture.gate)
+      #expect(try lister.finish() == Command.Outcome(status: 0, output: "a\n"))
+      #expect(try finder.finish() == Command.Outcome(status: 0, output: "leaf\n"))
+      #expect(try fixture.output("ls \"$1/nested/a\"") == "b\n")
+    }
+
+    @Test func `a mount ends while somebody waits for a directory`() throws {
+      let fixture = try MountedFixture(FixtureSetup(arguments: ["--prepare"]))
+      let first = try Command(["ls", fixture.path("nested")])
+      _ = try fixture.process.waitForLine("GATED")
+      let second = try Command(["cat", fixture.path("nested/a/b/c/leaf")])
+      fixture.process.send(SIGTERM)
+      _ = try Command.shell("touch \"$1\"", fixture.gate)
+      _ = try fixture.process.waitForLine("ENDED stopped")
+      // Answered in time or not: they come to an end.
+      #expect([0, 2].contains(try first.finish().status))
+      #expect([0, 1].contains(try second.finish().status))
+    }
+
     @Test func `more slow reads than there are places are all answered`() throws {
       let fixture = try MountedFixture(
         FixtureSetup(arguments: ["--threads", "2", "--workers", "1", "--queue", "1"])

@@ -1,6 +1,7 @@
 // mount: an image as a read-only file system, in the background unless told otherwise.
 
 import ArgumentParser
+import FileTree
 import FuseServer
 import Glibc
 import ImageStore
@@ -9,7 +10,7 @@ import OCISpec
 import TreeMount
 import Threading
 
-struct MountCommand: AsyncParsableCommand, TreeCommand {
+struct MountCommand: AsyncParsableCommand, LayeredCommand {
   static let configuration = CommandConfiguration(
     commandName: "mount",
     abstract: "Mount an image read-only.",
@@ -22,6 +23,16 @@ struct MountCommand: AsyncParsableCommand, TreeCommand {
 
   @OptionGroup var image: ImageOptions
   @OptionGroup var additions: AdditionOptions
+  @OptionGroup var layers: LayerOptions
+
+  @Flag(
+    name: .customLong("layers"),
+    help: """
+      Show all layers at once: layers/N is layer N alone, upto/N the tree as of layer N, merged the \
+      whole image.
+      """
+  )
+  var showsLayers = false
 
   @Argument(help: ArgumentHelp("An empty directory.", valueName: "mountpoint"))
   var mountpoint: String
@@ -59,6 +70,14 @@ struct MountCommand: AsyncParsableCommand, TreeCommand {
     case off
     case follow
     case walk
+  }
+
+  func validate() throws {
+    if !showsLayers { return }
+    if selection != .all { throw ValidationError("--layers contradicts --layer and --upto") }
+    if !additions.isEmpty {
+      throw ValidationError("--layers shows an image as it is: nothing can be laid over it")
+    }
   }
 
   func run() async throws {
@@ -121,17 +140,14 @@ struct MountCommand: AsyncParsableCommand, TreeCommand {
     if background { BackgroundProcess.keepReadyDescriptor() }
     let (resolved, opened) = try await Wiring.open(source)
     let logger = try makeLogger()
-    let fuseOptions = FuseOptions(
-      for: .use(allowsOtherUsers: options.allowsOtherUsers),
-      of: opened.files,
-      sourceName: Array(resolved.reference.utf8)
+    let choice = MountContent.Choice(
+      showsLayers: showsLayers,
+      allowsOtherUsers: options.allowsOtherUsers,
+      nodeLimit: image.limits.limits.layers.tree.entryCount
     )
-    let pump = makePump(of: opened.files, at: place)
-    let fileSystem = TreeFileSystem(
-      files: opened.files,
-      pump: pump,
-      reportFailure: logger.report
-    )
+    let content = MountContent(resolved, opened, choice, log: logger) {
+      makePump(of: $0, at: place)
+    }
     // Before there is a mount, so that none is left behind.
     outliveClosedPipes()
     let interruption = Interruption()
@@ -140,10 +156,10 @@ struct MountCommand: AsyncParsableCommand, TreeCommand {
     let session: FuseSession
     do {
       session = try FuseSession(
-        serving: fileSystem,
+        serving: content.fileSystem,
         at: place.path,
-        options: fuseOptions,
-        pusher: pump
+        options: content.options,
+        pusher: content.pump
       )
     } catch {
       throw CommandFailure(error, at: mountpoint)
