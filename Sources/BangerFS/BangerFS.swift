@@ -20,17 +20,19 @@ struct BangerFS: AsyncParsableCommand {
 
       \(Limit.table)
 
-      Exit status: 0 done, 1 unclassified, 64 usage, 65 the image is invalid, 66 no such image, \
-      layer or path, 69 a registry or a tool is unavailable, 73 cannot create the output or the \
-      mount, 74 local input or output failed, 75 trying again may help, 77 not permitted, 78 a \
-      configuration file is wrong, 130 interrupted.
+      Exit status: 0 done, 1 unclassified (of diff: something differs), 64 usage, 65 the image is \
+      invalid, 66 no such image, layer or path, 69 a registry or a tool is unavailable, 73 cannot \
+      create the output or the mount, 74 local input or output failed, 75 trying again may help, \
+      77 not permitted, 78 a configuration file is wrong, 130 interrupted.
       """,
     version: version,
     subcommands: [
       PullCommand.self, ImagesCommand.self, MountCommand.self, UnmountCommand.self,
       MountsCommand.self, MaterializeCommand.self, SizeCommand.self,
-      InjectCommand.self, WorkdiskCommand.self, ListCommand.self, StatCommand.self,
-      CatCommand.self, LayersCommand.self, InspectCommand.self, DumpCommand.self,
+      InjectCommand.self, WorkdiskCommand.self, ListCommand.self, DrawTreeCommand.self,
+      StatCommand.self,
+      CatCommand.self, CopyCommand.self, LayersCommand.self, SpaceCommand.self, ReportCommand.self, DiffCommand.self,
+      InspectCommand.self, DumpCommand.self,
       CacheCommand.self, DoctorCommand.self,
     ]
   )

@@ -49,24 +49,29 @@ struct HelpTests {
 
   static let usages = [
     Usage(command: "pull", usage: pull),
-    Usage(command: "images", usage: "[--cache-dir <dir>] [--format <format>]"),
+    Usage(command: "images", usage: "[--cache-dir <dir>] [--bytes] [--format <format>]"),
     Usage(command: "mount", usage: "\(image) <mountpoint>"),
     Usage(command: "umount", usage: "<mountpoint> [--lazy]"),
-    Usage(command: "mounts", usage: "[--format <format>]"),
+    Usage(command: "mounts", usage: "[--verbose] [--format <format>]"),
     Usage(command: "materialize", usage: "\(image) <output>"),
     Usage(command: "size", usage: image),
     Usage(command: "inject", usage: inject),
     Usage(command: "ls", usage: "\(image) [<path>]"),
+    Usage(command: "tree", usage: "\(image) [<path>]"),
     Usage(command: "stat", usage: "\(image) <path>"),
     Usage(command: "cat", usage: "\(image) <path> ..."),
-    Usage(command: "layers", usage: image),
+    Usage(command: "cp", usage: "\(image) <path> <host>"),
+    Usage(command: "layers", usage: "\(image) [<path>]"),
+    Usage(command: "du", usage: "\(image) [<path>]"),
+    Usage(command: "report", usage: "\(image) --output <file>"),
+    Usage(command: "diff", usage: "\(image) [<other>] [<path>]"),
     Usage(command: "inspect", usage: image),
     Usage(command: "dump", usage: image),
     Usage(command: "doctor", usage: "[--cache-dir <dir>] [--format <format>]"),
   ]
 
   static let cacheUsages = [
-    Usage(command: "cache df", usage: "[--cache-dir <dir>] [--format <format>]"),
+    Usage(command: "cache df", usage: "[--cache-dir <dir>] [--bytes] [--format <format>]"),
     Usage(
       command: "cache verify",
       usage: "[--remove] [--cache-dir <dir>] [--progress <style>] [--format <format>]"

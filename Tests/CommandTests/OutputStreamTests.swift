@@ -5,7 +5,9 @@ import Testing
 
 struct OutputStreamTests {
   static let commands = [
-    ["ls", "-R"], ["dump"], ["layers"], ["inspect"], ["inspect", "--raw-config"],
+    ["ls", "-R"], ["ls", "-0"], ["tree"], ["dump"], ["layers"], ["inspect"],
+    ["inspect", "--raw-config"],
+    ["diff", "--layer", "0"],
   ]
 
   @Test(arguments: commands + [["cat"]])
@@ -28,13 +30,22 @@ struct OutputStreamTests {
     expect(outcome, is: Outcome(status: 0, output: expected, errors: ""))
   }
 
-  @Test func `a reader that leaves early ends ls in silence`() throws {
+  @Test(arguments: [
+    ["ls", "-R"], ["ls", "-0R"], ["ls", "--format", "json"], ["tree"], ["dump"], ["layers"],
+  ])
+  func `a reader that leaves early ends listings in silence`(_ command: [String]) throws {
     let place = try Workplace()
-    let tar = TarBytes.archive((0..<5000).map { .file("a-file-with-a-longer-name-\($0)") })
-    let fixture = try ImageFixture.image([.plain(tar)], at: place.appending("image"))
-    let script = #""$0" ls "$1" | head -n 1; echo ${PIPESTATUS[0]}"#
+    // More than a pipe holds, also where there is only a line for each layer.
+    let isOfLayers = command == ["layers"]
+    let tar = TarBytes.archive(
+      (0..<(isOfLayers ? 1 : 5000)).map { .file("a-file-with-a-longer-name-\($0)") }
+    )
+    let layers = [ImageFixture.Layer](repeating: .plain(tar), count: isOfLayers ? 900 : 1)
+    let fixture = try ImageFixture.image(layers, at: place.appending("image"))
+    let words = command.map { "'\($0)'" }.joined(separator: " ")
+    let script = #""$0" \#(words) "$1" | head -c 20 | wc -c; echo ${PIPESTATUS[0]}"#
     let outcome = try place.runShell(script, "oci:\(fixture.path)")
-    expect(outcome, is: .success("a-file-with-a-longer-name-0\n141\n"))
+    expect(outcome, is: .success("20\n141\n"))
   }
 
   @Test func `a closed standard output is an error`() throws {
