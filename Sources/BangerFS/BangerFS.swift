@@ -30,10 +30,9 @@ struct BangerFS: AsyncParsableCommand {
       PullCommand.self, ImagesCommand.self, MountCommand.self, UnmountCommand.self,
       MountsCommand.self, MaterializeCommand.self, SizeCommand.self,
       InjectCommand.self, WorkdiskCommand.self, ListCommand.self, DrawTreeCommand.self,
-      StatCommand.self,
-      CatCommand.self, CopyCommand.self, LayersCommand.self, SpaceCommand.self, ReportCommand.self, DiffCommand.self,
-      InspectCommand.self, DumpCommand.self,
-      CacheCommand.self, DoctorCommand.self,
+      StatCommand.self, CatCommand.self, CopyCommand.self, LayersCommand.self,
+      SpaceCommand.self, ReportCommand.self, DiffCommand.self, InspectCommand.self,
+      DumpCommand.self, CacheCommand.self, DoctorCommand.self,
     ]
   )
 

@@ -158,7 +158,7 @@ private struct Content: Comparable {
 /// or leaves them out, a file is the same, and the holes of a sparse file cost no time.
 private struct ContentReader {
   static let blockByteCount: UInt64 = 4096
-  /// A whole number of blocks. Small, since a sparse file may have a byte in each.
+  /// A whole number of blocks; small, since a sparse file may have a byte in each.
   private static let pieceByteCount = 64 << 10
 
   private let files: ImageFiles

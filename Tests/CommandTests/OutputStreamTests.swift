@@ -43,7 +43,7 @@ struct OutputStreamTests {
     let layers = [ImageFixture.Layer](repeating: .plain(tar), count: isOfLayers ? 900 : 1)
     let fixture = try ImageFixture.image(layers, at: place.appending("image"))
     let words = command.map { "'\($0)'" }.joined(separator: " ")
-    let script = #""$0" \#(words) "$1" | head -c 20 | wc -c; echo ${PIPESTATUS[0]}"#
+    let script = #""$0" \#(words) --progress none "$1" | head -c 20 | wc -c; echo ${PIPESTATUS[0]}"#
     let outcome = try place.runShell(script, "oci:\(fixture.path)")
     expect(outcome, is: .success("20\n141\n"))
   }

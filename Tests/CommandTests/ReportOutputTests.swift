@@ -113,7 +113,7 @@ struct ReportOutputTests {
     // More than a pipe holds.
     let name = [UInt8](repeating: 0x61, count: 240)
     let entries = (0..<400).map { number in
-      TarEntry.file(TarText(Array("\(number)-a-file-with-a-longer-name".utf8)), "1")
+      TarEntry.file(TarText(Array("\(number)-".utf8) + name), "1")
     }
     let script = #""$0" report "$1" -o - | head -n 1; echo ${PIPESTATUS[0]}"#
     let left = try place.runShell(script, try place.image([entries, [.opaque("")]]))

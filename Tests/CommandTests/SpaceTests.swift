@@ -181,63 +181,69 @@ struct SpaceTests {
           }
       """
     }
-    let expected = #"""
-      {
-        "bytes" : 8,
-        "duplicates" : {
-          "contents" : 1,
-          "largest" : [
-            {
-              "bytes" : 4,
-              "files" : [
-                {
-                  "path" : "d\\xff/x",
-                  "pathBase64" : "ZP8veA=="
-                },
-                {
-                  "path" : "y"
-                }
-              ],
-              "savedBytes" : 4
-            }
-          ],
-          "savedBytes" : 4
-        },
-        "efficiency" : 0.8888888888888888,
-        "files" : 3,
-        "layers" : [
-      \#(layer(0, put: 9, visible: 8, shadowed: 1)),
-      \#(layer(1, put: 0, visible: 0, shadowed: 0))
-        ],
-        "overtakenBytes" : 0,
-        "path" : "",
-        "paths" : [
-          {
-            "bytes" : 8,
-            "path" : ""
-          },
+    let expected = Self.document([
+      layer(0, put: 9, visible: 8, shadowed: 1), layer(1, put: 0, visible: 0, shadowed: 0),
+    ])
+    expect(outcome, is: .success(expected))
+  }
+
+  /// What is said of the image whose layers are these.
+  private static func document(_ layers: [String]) -> String {
+    #"""
+    {
+      "bytes" : 8,
+      "duplicates" : {
+        "contents" : 1,
+        "largest" : [
           {
             "bytes" : 4,
-            "path" : "d\\xff",
-            "pathBase64" : "ZP8="
+            "files" : [
+              {
+                "path" : "d\\xff/x",
+                "pathBase64" : "ZP8veA=="
+              },
+              {
+                "path" : "y"
+              }
+            ],
+            "savedBytes" : 4
           }
         ],
-        "putBytes" : 9,
-        "schemaVersion" : 1,
-        "shadowedBytes" : 1,
-        "wasted" : [
-          {
-            "bytes" : 1,
-            "layers" : 1,
-            "path" : "\\xfe",
-            "pathBase64" : "/g=="
-          }
-        ],
-        "wastedPaths" : 1
-      }
+        "savedBytes" : 4
+      },
+      "efficiency" : 0.8888888888888888,
+      "files" : 3,
+      "layers" : [
+    \#(layers.joined(separator: ",\n"))
+      ],
+      "overtakenBytes" : 0,
+      "path" : "",
+      "paths" : [
+        {
+          "bytes" : 8,
+          "path" : ""
+        },
+        {
+          "bytes" : 4,
+          "path" : "d\\xff",
+          "pathBase64" : "ZP8="
+        }
+      ],
+      "putBytes" : 9,
+      "schemaVersion" : 1,
+      "shadowedBytes" : 1,
+      "wasted" : [
+        {
+          "bytes" : 1,
+          "layers" : 1,
+          "path" : "\\xfe",
+          "pathBase64" : "/g=="
+        }
+      ],
+      "wastedPaths" : 1
+    }
 
-      """#
-    expect(outcome, is: .success(expected))
+    """#
   }
 
   // MARK: Refused
@@ -256,7 +262,8 @@ struct SpaceTests {
     (["--depth=-1"], "--depth is at least 0"), (["-n", "0"], "-n is at least 1"),
   ])
   func `numbers that make no sense are refused`(options: [String], message: String) throws {
-    let outcome = try Workplace().start(["du", "oci:nowhere"] + options).finish()
+    let place = try Workplace()
+    let outcome = try place.start(["du", "oci:nowhere"] + options).finish()
     #expect((outcome.status, outcome.text) == (64, ""))
     #expect(outcome.errors.hasPrefix("Error: \(message)\n"), "\(outcome.errors)")
   }
