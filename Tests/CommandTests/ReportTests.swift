@@ -51,7 +51,7 @@ struct ReportTests {
   }
 
   private func page(of reference: String, in place: Workplace) throws -> Page {
-    let outcome = try place.run("report", reference, "-o", "report.html")
+    let outcome = try place.run("report", "--progress", "none", reference, "-o", "report.html")
     expect(outcome, is: .success())
     let bytes = try Data(contentsOf: URL(fileURLWithPath: place.home + "/report.html"))
     return Page(place: place, html: String(decoding: bytes, as: UTF8.self))

@@ -329,6 +329,8 @@ struct SpaceTests {
     let reference = try place.reference(of: .debian)
     let outcome = try place.run(
       "du",
+      "--progress",
+      "none",
       "--duplicates",
       "--depth",
       "100",

@@ -214,7 +214,7 @@ struct SpaceUseTests {
   func `random layers have what a naive count finds`(batch: Int) throws {
     var counted = 0
     var wasted = 0
-    for seed in UInt64(batch * 40)..<UInt64(batch * 40 + 40) {
+    for seed in UInt64(batch * 15)..<UInt64(batch * 15 + 15) {
       let stack = plain(RandomLayers.mergeableStack(seed: seed, layerCount: 5, memberCount: 24))
       let expected: Naive
       // A hard link may have led to what was taken out.
@@ -228,6 +228,6 @@ struct SpaceUseTests {
       counted += 1
       wasted += told.count
     }
-    #expect(counted > 20 && wasted > 40)
+    #expect(counted > 3 && wasted > 10)
   }
 }

@@ -11,6 +11,8 @@ struct ReportTables {
   /// Bytes of a path, and characters of a command: enough to know it by, and a page stays small.
   private static let pathLimit = 512
   private static let commandLimit = 2000
+  /// Characters of a command where it only tells layers apart.
+  private static let shortCommandLimit = 300
   /// Steps of the history; images have some dozens.
   private static let historyLimit = 1000
 
@@ -26,7 +28,7 @@ struct ReportTables {
       let digest = String(layer.digest.description.prefix(19))
       return Self.row([
         Self.cell("nowrap", Self.swatch(number) + "\(number)"),
-        Self.cell("command", command(layer.createdBy)),
+        Self.cell("command", escaped(layer.createdBy, limit: Self.shortCommandLimit)),
         Self.cell("mono nowrap", digest, title: layer.digest.description),
         Self.size(layer.compressedByteCount), Self.cell("number", "\(layer.entryCount)"),
         Self.size(layer.space.put), Self.size(layer.space.visible),
