@@ -116,6 +116,13 @@ struct CopyTests {
     )
   }
 
+  @Test func `a device alone is refused to whom it cannot be made for`() throws {
+    let (place, image) = try place(Role.unprivileged)
+    let outcome = try place.run("cp", image.reference, "dev/null", "copy")
+    expect(outcome, is: .failure(77, "dev/null: devices are root's to make"))
+    #expect(!(try place.names().contains("copy")))
+  }
+
   // MARK: Trees
 
   /// Only root can make everything.

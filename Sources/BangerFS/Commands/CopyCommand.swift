@@ -45,7 +45,10 @@ struct CopyCommand: AsyncParsableCommand, LayeredCommand {
     var copy = HostCopy(of: files)
     do {
       try endingOnSignals {
-        try place.fill { name in try copy.copy(start.node, as: name, in: place.directory) }
+        try place.fill { name in
+          try copy.copy(start.node, as: name, in: place.directory)
+          if !isDirectory, copy.losses.devices > 0 { throw refusal }
+        }
       }
     } catch let error as LayersError {
       let remedied = try image.place.remedied(error)
@@ -53,6 +56,12 @@ struct CopyCommand: AsyncParsableCommand, LayeredCommand {
       throw failure.of(EscapedBytes.string(path.utf8))
     }
     for text in copy.losses.texts { StandardError.write("warning: \(text)\n") }
+  }
+
+  /// Of a device that is all there is to copy.
+  private var refusal: CommandFailure {
+    let name = EscapedBytes.string(path.utf8)
+    return CommandFailure(.notPermitted, "\(name): devices are root's to make")
   }
 }
 
