@@ -121,13 +121,14 @@ struct HostileLayerTests {
     let first = stack[number].count - 40
     let before = UInt64(memberIndex(at: member) - first)
     if times == 1 { #expect(before == limit / Self.walkByteCount) }
-    // Whoever watches meets the same bound.
+    // Whoever watches the merge of everything meets the same bound.
     #expect(throws: found) {
       try TreeBuilder.history(
         of: bytes("a"),
         in: layers,
         lowerLinks: policy,
-        limits: Self.tightLimits
+        limits: Self.tightLimits,
+        mergesEverything: true
       )
     }
     _ = try TreeBuilder.merge(layers, lowerLinks: policy)
